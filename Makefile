@@ -1,0 +1,57 @@
+# Everything installs into the clone: .venv and node_modules.
+PYTHON ?= python3
+BIN := .venv/bin
+CATALOGUES := $(wildcard locale/*/LC_MESSAGES/django.po)
+
+# Production settings with throw-away secrets, for checks that must see what an operator's start sees.
+PRODUCTION = DJANGO_DEBUG=off APP_URL=https://notifications.example B24_CLIENT_ID=local.check B24_CLIENT_SECRET=check \
+	DJANGO_SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(60))") \
+	TOKEN_KEYS=$$($(BIN)/python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())")
+
+.PHONY: help setup demo test check bench messages clean
+
+help:
+	@echo "make demo      install, migrate and start the app, its worker and the stand-in portals"
+	@echo "make test      the whole suite, browser tests included (DATABASE_URL=postgres://... for PostgreSQL)"
+	@echo "make check     lint, types, layers, migrations, deployment settings"
+	@echo "make messages  collect texts for translation into locale/"
+
+setup: .venv/.installed node_modules/.installed $(CATALOGUES:.po=.mo)
+
+.venv/.installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --silent --no-fund --no-audit
+	@touch $@
+
+%.mo: %.po .venv/.installed
+	$(BIN)/pybabel --quiet compile -i $< -o $@
+
+demo: setup
+	$(BIN)/python scripts/demo.py
+
+test: setup
+	@sh scripts/browser.sh
+	$(BIN)/pytest -n auto $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	DJANGO_DEBUG=on $(BIN)/mypy
+	$(BIN)/lint-imports
+	DJANGO_DEBUG=on $(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(PRODUCTION) $(BIN)/python manage.py collectstatic --noinput --clear --verbosity 0
+
+bench: setup
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+messages: .venv/.installed
+	$(BIN)/python -m scripts.catalogue
+
+clean:
+	rm -rf .venv node_modules var staticfiles .mypy_cache .ruff_cache .pytest_cache
