@@ -1,0 +1,48 @@
+"""What operators and load balancers ask: does the process live, and can it work."""
+
+import logging
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 while the process answers."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when the database and the queue answer, else 503; JSON names which of them does not."""
+    parts = {"database": _works(_ask_database), "queue": _works(_ask_queue)}
+    told = {part: "ok" if works else "unavailable" for part, works in parts.items()}
+    return JsonResponse(told, status=200 if all(parts.values()) else 503)
+
+
+def _works(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except Exception as error:
+        # The type only: texts of drivers name hosts, users and files.
+        logger.error("Not ready: %s", type(error).__name__)
+        return False
+    return True
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _ask_queue() -> None:
+    # The storage itself: in immediate mode the queue answers from memory.
+    settings.HUEY.storage.queue_size()

@@ -1,0 +1,101 @@
+"""The Settings tab, for admins: who may do what, language, retention, and how the connection with the portal is."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from b24app.bindings import LINKS, introduce
+from b24app.frame.notices import toast
+from b24app.frame.session import FrameRequest, frame_view
+from b24app.models import Portal, PortalUser
+from b24app.rest.errors import sentence
+from b24app.roles import is_admin
+
+# What the app asks for on the Market's card; `profile` and events need none.
+NEEDED_SCOPES = ("im", "placement", "user")
+SHORTEST_RETENTION, LONGEST_RETENTION = 30, 3650
+
+
+class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What an admin may choose for the portal."""
+
+    interface_language = forms.ChoiceField(label=gettext_lazy("Interface language"), required=False)
+    retention_days = forms.IntegerField(
+        label=gettext_lazy("Keep the list of sent notifications for"),
+        help_text=gettext_lazy("Days, from 30 to 3650. Older entries are erased every night."),
+        validators=[MinValueValidator(SHORTEST_RETENTION), MaxValueValidator(LONGEST_RETENTION)],
+    )
+
+    class Meta:
+        model = Portal
+        fields = ["who_may_send", "who_may_see_all", "interface_language", "retention_days"]
+        labels = {
+            "who_may_send": gettext_lazy("Who may send and take back notifications"),
+            "who_may_see_all": gettext_lazy("Who may see everything that was sent"),
+        }
+        help_texts = {"who_may_see_all": gettext_lazy("Others see what they sent or received themselves.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", _("The portal's language")), *settings.LANGUAGES]
+        self.fields["interface_language"] = forms.ChoiceField(
+            label=self.fields["interface_language"].label, required=False, choices=choices
+        )
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "control"
+
+
+@require_http_methods(["GET", "POST"])
+@frame_view(allow=is_admin)
+def settings_page(request: FrameRequest) -> HttpResponseBase:
+    """Show the settings; POST saves them, all or none. What was typed stays when something is wrong."""
+    if request.method == "GET":
+        return _page(request, SettingsForm(instance=request.portal))
+    form = SettingsForm(request.POST, instance=Portal.objects.get(pk=request.portal.pk))
+    if not form.is_valid():
+        # With status 200: htmx shows no other, and browsers write any other one into the console as an error.
+        return _page(request, form)
+    labels = [str(form.fields[name].label) for name in form.changed_data]
+    Portal.objects.filter(pk=request.portal.pk).update(**{name: form.cleaned_data[name] for name in form.changed_data})
+    text = _("Saved: %(settings)s.") % {"settings": "; ".join(labels)} if labels else _("Nothing was changed, so nothing had to be saved.")
+    request.portal.refresh_from_db()
+    return toast(_page(request, SettingsForm(instance=request.portal)), text)
+
+
+@require_POST
+@frame_view(allow=is_admin)
+def check_connection(request: FrameRequest) -> HttpResponseBase:
+    """Ask the portal who this person is and bind again what is missing, in one batch."""
+    missing = introduce(request.person, bind=True)
+    request.portal.refresh_from_db()
+    response = _page(request, SettingsForm(instance=request.portal))
+    if not missing:
+        return toast(response, _("The connection works: the portal answers, events and links are bound."))
+    names = ", ".join(_("links into the app") if name == LINKS else name for name in missing)
+    return toast(response, _("The portal answers, but these could not be bound: %(names)s.") % {"names": names}, "bad")
+
+
+def _page(request: FrameRequest, form: SettingsForm) -> HttpResponseBase:
+    portal = request.portal
+    admins = portal.people.filter(is_admin=True).order_by("name", "user_id")
+    context = {
+        "form": form,
+        "portal": portal,
+        "granted": sorted(portal.scopes),
+        "missing": [name for name in NEEDED_SCOPES if name not in portal.scopes],
+        "admins": admins,
+        "any_dead": any(admin.token_state == PortalUser.TokenState.DEAD for admin in admins),
+        "bound": portal.bound_version is not None and portal.bound_version == portal.version,
+        "suspended_message": sentence(portal.suspended_code),
+        "oauth_link": f"{settings.APP_URL}{reverse('oauth-start')}?{urlencode({'domain': portal.domain})}",
+    }
+    return render(request, "frame/settings.html", context)
