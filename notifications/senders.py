@@ -1,0 +1,24 @@
+"""Who sends: the application itself over OAuth, or a webhook with a CLIENT_ID of its own.
+
+A tag is deleted through the sender that sent it (bitrix24.md 6.2).
+"""
+
+from b24app.models import Portal, PortalUser, Sender
+from b24app.rest.client import PortalClient, as_person, as_webhook
+
+
+def app_sender(portal: Portal) -> Sender:
+    """The app itself as the sender of tags on this portal."""
+    return Sender.objects.get(portal=portal, kind=Sender.Kind.APP)
+
+
+def client_of(sender: Sender, person: PortalUser, *, background: bool = False) -> PortalClient:
+    """The client whose calls count as this sender's: the webhook, or the person's own token in the application."""
+    if sender.kind == Sender.Kind.WEBHOOK:
+        return as_webhook(sender, background=background)
+    return as_person(person, background=background)
+
+
+def client_id(sender: Sender) -> str:
+    """The CLIENT_ID parameter of this sender's calls: webhooks only, an application is known by its token (bitrix24.md 6.2)."""
+    return sender.client_id if sender.kind == Sender.Kind.WEBHOOK else ""

@@ -1,0 +1,74 @@
+"""Background work on the ledger. Tasks carry ids only: what is due stands in the rows."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from huey import crontab
+from huey.contrib.djhuey import db_periodic_task, db_task
+
+from b24app.models import Portal, PortalUser
+from b24app.rest.client import as_portal
+from b24app.rest.errors import RestError
+from notifications import ledger, people, sending
+from notifications.models import Dispatch, Notification
+
+LIFETIME = timedelta(days=60)
+"""After this the portal erases a notification (bitrix24.md 6.10, observed in server source)."""
+
+
+@db_periodic_task(crontab(minute="*"))
+def settle() -> None:
+    """Find the portals with rows of unknown fate; a portal that is slow keeps no other waiting."""
+    for portal_id in sending.portals_to_settle():
+        settle_portal(portal_id)
+
+
+@db_task()
+def settle_portal(portal_id: int) -> None:
+    """Send one portal's rows of unknown fate again."""
+    sending.settle(portal_id)
+
+
+@db_periodic_task(crontab(minute="*/5"))
+def name_people() -> int:
+    """Fetch the names of recent recipients whom a full batch left nameless; returns how many were found."""
+    recent = Notification.objects.filter(recipient=OuterRef("pk"), created_at__gte=timezone.now() - timedelta(hours=1))
+    nameless = PortalUser.objects.filter(Exists(recent), name="", portal__state=Portal.State.ACTIVE).select_related("portal")
+    by_portal: dict[Portal, list[int]] = {}
+    for person in nameless:
+        by_portal.setdefault(person.portal, []).append(person.user_id)
+    return sum(_name(portal, user_ids[: people.PAGE]) for portal, user_ids in by_portal.items())
+
+
+@db_periodic_task(crontab(hour="3", minute="10"))
+def expire() -> int:
+    """Close rows that the portal has erased by now; returns how many. A row of unknown fate counts from when it was written."""
+    end = timezone.now() - LIFETIME
+    old = Notification.objects.filter(Q(sent_at__lt=end) | Q(sent_at=None, created_at__lt=end))
+    return ledger.close(old, Notification.State.EXPIRED)
+
+
+@db_periodic_task(crontab(hour="3", minute="20"))
+def keep_retention() -> int:
+    """Erase what is older than each portal's retention allows; returns how many rows of the ledger."""
+    return sum(_erase(portal) for portal in Portal.objects.all())
+
+
+def _name(portal: Portal, user_ids: list[int]) -> int:
+    try:
+        found = as_portal(portal, background=True).run(people.names(user_ids))
+    except RestError:
+        # Names are a comfort: the next run tries again, and the list shows the numbers until then.
+        return 0
+    people.store_names(portal, found)
+    return len(found)
+
+
+def _erase(portal: Portal) -> int:
+    oldest = timezone.now() - timedelta(days=portal.retention_days)
+    with transaction.atomic():
+        erased, _per_model = ledger.for_portal(portal).filter(created_at__lt=oldest).delete()
+        Dispatch.objects.filter(portal=portal, created_at__lt=oldest, notifications=None).delete()
+    return erased
