@@ -1,0 +1,143 @@
+"""The Settings tab."""
+
+import json
+from html import unescape
+
+import pytest
+from django.http import HttpResponse
+
+from b24app.models import Portal, PortalUser
+from b24app.rest.errors import RestError
+from devportal.server import Stand
+from devportal.world import App
+from devportal.world import Portal as StandPortal
+from tests.b24app.conftest import Browser, rows
+
+pytestmark = pytest.mark.django_db
+
+FORM = {"who_may_send": "everyone", "who_may_see_all": "admins", "interface_language": "ru", "retention_days": "90"}
+
+
+class Page:
+    """The tab, as the installer's page reaches it."""
+
+    def __init__(self, browser: Browser, token: str) -> None:
+        self._browser = browser
+        self._token = token
+
+    def show(self) -> str:
+        response = self._browser.frame("/frame/settings/", self._token, method="get")
+        assert response.status_code == 200
+        return response.content.decode()
+
+    def save(self, **changed: str) -> HttpResponse:
+        return self._browser.frame("/frame/settings/", self._token, {**FORM, **changed})
+
+    def check(self) -> HttpResponse:
+        return self._browser.frame("/frame/settings/check/", self._token)
+
+
+@pytest.fixture
+def tab(installed: StandPortal, app: App, browser_of: Browser) -> Page:
+    return Page(browser_of, str(browser_of.open(installed.launch(app, installed.admin)).context["frame_token"]))
+
+
+def said(response: HttpResponse) -> tuple[str, str]:
+    told = json.loads(response.headers["HX-Trigger"])["toast"]
+    return told["kind"], told["text"]
+
+
+def test_saving_stores_everything_and_says_what(tab: Page) -> None:
+    response = tab.save()
+    assert response.status_code == 200
+    portal = Portal.objects.get()
+    assert (portal.who_may_send, portal.who_may_see_all, portal.interface_language, portal.retention_days) == (
+        "everyone",
+        "admins",
+        "ru",
+        90,
+    )
+    kind, text = said(response)
+    assert kind == "ok"
+    assert "Who may send" in text
+    assert "Interface language" in text
+    assert "Who may see" not in text
+
+
+def test_saving_nothing_new_says_so(tab: Page) -> None:
+    tab.save(interface_language="")
+    before = rows()
+    assert "Nothing was changed" in said(tab.save(interface_language=""))[1]
+    assert rows() == before
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"retention_days": "29"}, {"retention_days": "3651"}, {"retention_days": "soon"}, {"retention_days": ""},
+        {"who_may_send": "nobody"}, {"who_may_see_all": ""}, {"interface_language": "xx"}, {"retention_days": "9" * 400},
+    ],
+)  # fmt: skip
+def test_a_wrong_value_saves_nothing_and_keeps_what_was_typed(wrong: dict[str, str], tab: Page) -> None:
+    before = rows()
+    response = tab.save(**wrong)
+    assert response.status_code == 200
+    assert "HX-Trigger" not in response.headers
+    assert rows() == before
+    text = response.content.decode()
+    assert 'class="error"' in text
+    typed = {**FORM, **wrong}["retention_days"]
+    assert f'value="{typed}"' in text or not typed
+
+
+def test_the_page_shows_the_connection(tab: Page, installed: StandPortal) -> None:
+    text = tab.show()
+    assert installed.domain in text
+    assert installed.admin.full_name in text
+    for name in ("im", "placement", "user"):
+        assert f">{name}<" in text
+    assert "missing" not in text
+    assert "/oauth/start/" not in text
+
+
+def test_missing_rights_and_dead_tokens_are_named_with_a_remedy(tab: Page, installed: StandPortal, app: App, browser_of: Browser) -> None:
+    browser_of.open(installed.launch(app, installed.second_admin))
+    PortalUser.objects.filter(user_id=installed.second_admin.id).update(token_state="dead")
+    Portal.objects.update(scope="im,user", bound_version=None)
+    text = tab.show()
+    assert "placement: missing" in text
+    assert installed.second_admin.full_name in text
+    assert "opens the app again" in text
+    assert f"http://testserver/oauth/start/?domain=localhost%3A{installed.port}" in text
+    assert "Not bound" in text
+
+
+def test_a_suspended_portal_is_shown_with_the_reason(tab: Page) -> None:
+    Portal.objects.update(state="suspended", suspended_code="PAYMENT_REQUIRED")
+    assert RestError("PAYMENT_REQUIRED").message in unescape(tab.show())
+
+
+def test_check_connection_binds_what_is_missing_in_one_batch(tab: Page, installed: StandPortal, app: App, stand: Stand) -> None:
+    installation = installed.installations[app.client_id]
+    installation.placements.clear()
+    installation.events = [binding for binding in installation.events if binding.event != "ONAPPUNINSTALL"]
+    stand.log.clear()
+    response = tab.check()
+    assert said(response)[0] == "ok"
+    assert [entry.method for entry in stand.log.entries] == ["batch"]
+    assert "ONAPPUNINSTALL" in {binding.event for binding in installation.events}
+    assert [binding.placement for binding in installation.placements] == ["REST_APP_URI"]
+
+
+def test_check_connection_says_what_could_not_be_bound(tab: Page, stand: Stand) -> None:
+    stand.faults.order(method="placement.bind", code="insufficient_scope", inside_batch=True)
+    kind, text = said(tab.check())
+    assert (kind, "links into the app" in text) == ("bad", True)
+    assert Portal.objects.get().bound_version is None
+
+
+def test_check_connection_says_why_the_portal_refuses(tab: Page, stand: Stand) -> None:
+    stand.faults.order(method="batch", code="OVERLOAD_LIMIT")
+    response = tab.check()
+    assert response.status_code in (502, 503)
+    assert said(response)[0] == "bad"

@@ -1,0 +1,132 @@
+"""Languages, roles, health, and the pages of errors."""
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import SuspiciousOperation
+from django.db import OperationalError, connection
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from b24app import health
+from b24app.languages import django_language, interface_language
+from b24app.models import Portal, PortalUser
+from b24app.queue import make_queue
+from b24app.roles import is_admin, may_see_all, may_send
+
+
+@pytest.mark.parametrize(
+    ("code", "ours"), [("ru", "ru"), ("RU", "ru"), ("en", "en"), ("de", "en"), ("", "en"), ("../ru", "en"), ("ua", "en")]
+)
+def test_languages_we_have_no_translation_for_are_english(code: str, ours: str) -> None:
+    assert django_language(code) == ours
+
+
+@pytest.mark.parametrize(
+    ("code", "ours"),
+    [
+        ("la", "es"),
+        ("br", "pt-br"),
+        ("ua", "uk"),
+        ("vn", "vi"),
+        ("kz", "kk"),
+        ("in", "hi"),
+        ("sc", "zh-hans"),
+        ("tc", "zh-hant"),
+        ("de", "de"),
+    ],
+)
+def test_the_portals_codes_are_not_bcp_47(code: str, ours: str, settings: Settings) -> None:
+    """frame-protocol.md 5.5."""
+    settings.LANGUAGES = [(ours, ours)]
+    assert django_language(code) == ours
+
+
+def test_the_portals_choice_wins_over_the_language_it_was_opened_in() -> None:
+    assert interface_language(Portal(language="ru")) == "ru"
+    assert interface_language(Portal(language="ru"), "de") == "en"
+    assert interface_language(Portal(language="de", interface_language="ru"), "en") == "ru"
+
+
+@pytest.mark.parametrize(("admin", "setting", "may"), [(True, "admins", True), (False, "admins", False), (False, "everyone", True)])
+def test_roles_follow_the_settings(admin: bool, setting: str, may: bool) -> None:
+    person = PortalUser(portal=Portal(who_may_send=setting, who_may_see_all=setting), is_admin=admin)
+    assert (may_send(person), may_see_all(person), is_admin(person)) == (may, may, admin)
+
+
+def test_sending_and_seeing_are_separate_rights() -> None:
+    person = PortalUser(portal=Portal(who_may_send="everyone", who_may_see_all="admins"))
+    assert (may_send(person), may_see_all(person)) == (True, False)
+
+
+@pytest.mark.django_db
+def test_ready_when_database_and_queue_answer(client: Client) -> None:
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (200, {"database": "ok", "queue": "ok"})
+    assert client.head("/readyz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_not_ready_without_the_queue(client: Client, settings: Settings, tmp_path: Path) -> None:
+    settings.HUEY = make_queue(f"sqlite:///{tmp_path / 'queue.sqlite3'}", immediate=False)
+    assert client.get("/readyz").status_code == 200
+    settings.HUEY.storage.close()
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"no database any more " * 100)
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"database": "ok", "queue": "unavailable"})
+
+
+def test_not_ready_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise OperationalError("host db.internal user secret_name")
+
+    monkeypatch.setattr(connection, "cursor", broken)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["database"] == "unavailable"
+    assert "secret_name" not in response.content.decode()
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_broken_database_is_a_friendly_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """M22, M23: no database error and no traceback on a page."""
+    client.raise_request_exception = False
+
+    def broken(*args: object) -> None:
+        raise OperationalError("no such table: secret_table")
+
+    monkeypatch.setattr(connection, "cursor", broken)
+    response = client.post("/app/", "AUTH_ID=abc&DOMAIN=a.example&member_id=abc", content_type="application/x-www-form-urlencoded")
+    assert response.status_code == 503
+    assert "Wait a minute" in response.content.decode()
+    assert "secret_table" not in response.content.decode()
+
+
+def test_our_own_error_is_a_friendly_500(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.raise_request_exception = False
+
+    def broken(*args: object) -> None:
+        raise ZeroDivisionError("inner workings")
+
+    monkeypatch.setattr(health, "_works", broken)
+    response = client.get("/readyz")
+    assert response.status_code == 500
+    assert "inner workings" not in response.content.decode()
+    assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+
+
+def test_an_unknown_address_is_a_friendly_404(client: Client) -> None:
+    response = client.get("/nothing/here/")
+    assert response.status_code == 404
+    assert "There is no such page" in response.content.decode()
+
+
+def test_a_suspicious_request_is_a_friendly_400(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def suspicious(*args: object) -> None:
+        raise SuspiciousOperation("details")
+
+    monkeypatch.setattr(health, "_works", suspicious)
+    response = client.get("/readyz")
+    assert response.status_code == 400
+    assert "details" not in response.content.decode()

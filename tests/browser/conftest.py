@@ -1,0 +1,109 @@
+"""The app in a browser, inside the stand-in portal's frame and with the official SDK."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Frame, FrameLocator, Locator, Page, expect
+
+from devportal.server import Stand
+from devportal.world import App, FeedItem, Person, Portal
+
+
+class Desk:
+    """A person at the portal: its pages, its bell, and the app inside its frame."""
+
+    def __init__(self, page: Page, portal: Portal, app: App) -> None:
+        self.page, self.portal, self.app = page, portal, app
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(f"{message.text} {message.location}") if message.type == "error" else None)
+
+    def become(self, person: Person) -> None:
+        """Be somebody else from now on."""
+        self.page.context.add_cookies([{"name": "devportal_user", "value": str(person.id), "url": self.portal.url}])
+
+    def open(self) -> FrameLocator:
+        """The app, opened from the portal's menu; its first tab is there."""
+        installation = self.portal.installations[self.app.client_id]
+        self.page.goto(f"{self.portal.url}/marketplace/app/{installation.id}/")
+        expect(self.frame.locator("#main")).to_have_attribute("aria-busy", "false")
+        return self.frame
+
+    @property
+    def frame(self) -> FrameLocator:
+        return self.page.frame_locator("iframe")
+
+    def tab(self, name: str) -> None:
+        """Go to a tab of the app."""
+        self.frame.get_by_role("link", name=name).click()
+        expect(self.frame.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
+
+    def choose_people(self, *names: str) -> None:
+        """Press the recipients' button and choose these people in the portal's own dialog."""
+        self.frame.get_by_role("button", name="Choose people").click()
+        picker = self.page.get_by_role("dialog", name="Select people")
+        for name in names:
+            picker.get_by_role("option", name=name).click()
+        picker.get_by_role("button", name="Select").click()
+
+    def open_bell(self) -> Locator:
+        """The portal's notification panel."""
+        self.page.locator("[data-test='bell']").click()
+        expect(self.page.locator("#notification-list")).to_have_attribute("aria-busy", "false")
+        return self.page.locator("#notification-list")
+
+    def bell_texts(self, person: Person) -> list[str]:
+        """The texts in a person's feed, newest first, as the portal stores them."""
+        return [item.text for item in self.portal.feed(person)]
+
+    def feed(self, person: Person) -> list[FeedItem]:
+        return self.portal.feed(person)
+
+    def expect_errors(self, *statuses: str) -> None:
+        """Drop the console lines with which browser and htmx report an answer of these HTTP statuses: the test ordered them."""
+        self.errors[:] = [error for error in self.errors if not any(status in error for status in statuses)]
+
+    def content_frame(self) -> Frame:
+        """The app's frame itself, for scripts."""
+        handle = self.page.locator("iframe").element_handle()
+        frame = handle.content_frame()
+        assert frame is not None
+        return frame
+
+    def sizes(self) -> dict[str, int]:
+        """Sizes of the app's document and of its window, in pixels."""
+        return self.content_frame().evaluate(
+            """() => ({ innerWidth, innerHeight, ...Object.fromEntries(["scrollWidth", "clientWidth", "scrollHeight", "clientHeight"]
+            .map((name) => [name, document.documentElement[name]])) })"""
+        )
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    context.set_default_timeout(10_000)
+    return context
+
+
+@pytest.fixture
+def desk(page: Page, portal: Portal, live_app: App, stand: Stand, transactional_db: None) -> Iterator[Desk]:
+    """The portal's admin in a browser; the app is not installed yet. Errors in the console fail the test."""
+    page.set_viewport_size({"width": 1600, "height": 1000})
+    desk = Desk(page, portal, live_app)
+    desk.become(portal.admin)
+    yield desk
+    assert desk.errors == []
+
+
+@pytest.fixture
+def installed(desk: Desk) -> Desk:
+    """The same with the app installed the way an admin does it: by a click in the Market."""
+    install(desk)
+    return desk
+
+
+def install(desk: Desk) -> None:
+    """Install from the Market; the portal then opens the app by itself."""
+    desk.page.goto(f"{desk.portal.url}/marketplace/")
+    desk.page.get_by_role("button", name="Install").click()
+    expect(desk.frame.get_by_role("heading", name="Tagged Notifications")).to_be_visible()
+    expect(desk.frame.locator("#main")).to_have_attribute("aria-busy", "false")

@@ -1,0 +1,67 @@
+"""The ledger's background work."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from b24app.models import Portal, PortalUser
+from devportal import world
+from devportal.server import Stand
+from notifications import tasks
+from notifications.models import Dispatch, Notification
+from tests.notifications.conftest import Join, Send, states
+
+State = Notification.State
+
+
+def test_rows_of_unknown_fate_are_settled(stand: Stand, admin: PortalUser, post: Send) -> None:
+    stand.faults.order(method="batch", kind="cut_after")
+    dispatch = post([3])
+    Notification.objects.update(lease_until=timezone.now())
+    tasks.settle.call_local()
+    assert states(dispatch) == {3: State.SENT}
+
+
+def test_what_the_portal_has_erased_expires(post: Send) -> None:
+    """bitrix24.md 6.10: after 60 days."""
+    old, younger, deleted, lost = post([3]), post([4]), post([5]), post([6])
+    old.notifications.update(sent_at=timezone.now() - timedelta(days=60, minutes=1))
+    younger.notifications.update(sent_at=timezone.now() - timedelta(days=59, hours=23))
+    deleted.notifications.update(sent_at=timezone.now() - timedelta(days=90), state=State.DELETED)
+    lost.notifications.update(sent_at=None, created_at=timezone.now() - timedelta(days=61), state=State.UNKNOWN)
+    assert tasks.expire.call_local() == 2
+    assert (states(old), states(younger), states(deleted)) == ({3: State.EXPIRED}, {4: State.SENT}, {5: State.DELETED})
+    assert states(lost) == {6: State.EXPIRED}
+
+
+def test_retention_is_each_portals_own(admin: PortalUser, stranger: PortalUser, post: Send) -> None:
+    Portal.objects.filter(pk=admin.portal.pk).update(retention_days=30)
+    for author in (admin, stranger):
+        dispatch = post([3], author=author)
+        dispatch.notifications.update(created_at=timezone.now() - timedelta(days=31))
+        Dispatch.objects.filter(pk=dispatch.pk).update(created_at=timezone.now() - timedelta(days=31))
+    post([4])
+    assert tasks.keep_retention.call_local() == 1
+    assert list(Dispatch.objects.values_list("portal__member_id", flat=True).order_by("created_at")) == [
+        stranger.portal.member_id,
+        admin.portal.member_id,
+    ]
+
+
+def test_a_full_batch_leaves_the_names_to_the_background(stand: Stand, join: Join, post: Send) -> None:
+    large = stand.portals[2]
+    author = join(large, large.admin)
+    post(list(range(3, 53)), author=author)
+    assert PortalUser.objects.filter(portal=author.portal, name="").count() == 50
+    assert tasks.name_people.call_local() == 50
+    assert PortalUser.objects.get(portal=author.portal, user_id=52).name == large.people[52].full_name
+    stand.log.clear()
+    assert tasks.name_people.call_local() == 0
+    assert not stand.log.entries
+
+
+def test_names_that_cannot_be_had_are_left_for_later(stand: Stand, portal: world.Portal, join: Join, post: Send) -> None:
+    large = stand.portals[2]
+    post(list(range(3, 53)), author=join(large, large.admin))
+    stand.faults.order(method="user.get", code="INSUFFICIENT_SCOPE")
+    assert tasks.name_people.call_local() == 0
