@@ -38,6 +38,9 @@ class Portal(models.Model):
     # Counts the installations of this portal: frame tokens of an earlier one are worth nothing in the next.
     installation = models.PositiveIntegerField(default=1)
     license_family = models.CharField(max_length=64, blank=True)
+    # Limits other than the plan's, where somebody who knows has set them: requests in the bucket, and how many drain per second.
+    bucket_capacity = models.FloatField(null=True)
+    bucket_drain = models.FloatField(null=True)
 
     who_may_send = models.CharField(max_length=10, choices=Who.choices, default=Who.ADMINS)
     who_may_see_all = models.CharField(max_length=10, choices=Who.choices, default=Who.ADMINS)

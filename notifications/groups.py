@@ -80,7 +80,7 @@ def _grouped(rows: QuerySet[Notification], by: By, before: int | None) -> QueryS
 
 def _groups(rows: QuerySet[Notification], by: By, newest: Sequence[int]) -> list[Group]:
     """The groups of these notifications, in their order, counted over `rows`."""
-    latest = rows.select_related("sender").in_bulk(newest)
+    latest = rows.select_related("sender", "dispatch").in_bulk(newest)
     counted = rows.filter(**{f"{by}__in": {getattr(row, by) for row in latest.values()}}).order_by().values(by, "sender")
     by_state = {state.value: Count("id", filter=Q(state=state)) for state in Notification.State}
     counts = {(found[by], found["sender"]): found for found in counted.annotate(people=Count("recipient", distinct=True), **by_state)}

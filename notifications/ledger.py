@@ -107,5 +107,5 @@ def close_replaced(sender: Sender, wire_tags: Iterable[str]) -> None:
 def _has(word: str) -> Q:
     # icontains on SQLite ignores case for Latin letters only; a regular expression does so in every script and on PostgreSQL too.
     pattern = re.escape(word)
-    fields = ("message", "tag", "sub_tag", "recipient__name")
+    fields = ("dispatch__message", "tag", "sub_tag", "recipient__name")
     return Q(*((f"{field}__iregex", pattern) for field in fields), _connector=Q.OR)

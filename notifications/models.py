@@ -1,4 +1,6 @@
-"""The ledger: what the app sent, to whom, and what became of it."""
+"""The ledger: what the app sent, to whom, what became of it, and who confirmed."""
+
+from uuid import uuid4
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,36 +9,69 @@ from django.utils.translation import pgettext_lazy
 from b24app.models import Portal, PortalUser, Sender
 
 
+class Type(models.TextChoices):
+    """Whose name a notification bears: the sending person's, or the application's."""
+
+    PERSONAL = "personal", pgettext_lazy("type of notification", "Personal")
+    SYSTEM = "system", pgettext_lazy("type of notification", "System")
+
+
 class Dispatch(models.Model):
     """One act of sending: a text, its audience and its author."""
 
     class State(models.TextChoices):
+        # The audience is being read from the portal; READY waits for the sender's word; no notification has a row in either.
+        PREPARING = "preparing", _("Preparing")
+        READY = "ready", _("Ready")
         QUEUED = "queued", _("Queued")
         RUNNING = "running", _("Running")
         PAUSED = "paused", _("Paused")
         DONE = "done", _("Done")
         CANCELLED = "cancelled", _("Cancelled")
 
+    # Sending goes on, or will by itself.
+    UNDER_WAY = (State.QUEUED, State.RUNNING)
+
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="dispatches")
+    sender = models.ForeignKey(Sender, on_delete=models.RESTRICT, related_name="dispatches")
     author = models.ForeignKey(PortalUser, on_delete=models.RESTRICT, related_name="+")
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     # What the page sends once: a second click or a reload with the same key finds this row instead of sending again.
     key = models.UUIDField()
+    type = models.CharField(max_length=8, choices=Type.choices)
+    message = models.TextField()
     # Kept for a send of unknown fate, which is repeated exactly as it was.
     message_out = models.TextField(blank=True)
     attach = models.JSONField(null=True)
+    tag = models.CharField(max_length=200, blank=True)
+    sub_tag = models.CharField(max_length=200, blank=True)
+    # Whom it was meant for, as chosen (notifications.audience); empty for people named one by one.
+    audience = models.JSONField(default=dict)
+    # Numbers of the recipients' PortalUser rows while the dispatch is READY; the notifications' own rows hold them afterwards.
+    recipients = models.JSONField(null=True)
+    total = models.PositiveIntegerField(default=0)
+    # Why it paused by itself, or why its audience could not be read.
+    error_code = models.CharField(max_length=64, blank=True)
+    # Counts changes of its notifications' states; DispatchCount rows were taken at `counted_change` (notifications.counts).
+    change = models.PositiveBigIntegerField(default=0)
+    counted_change = models.PositiveBigIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["portal", "key"], name="one_dispatch_per_key")]
+        indexes = [
+            models.Index(fields=["portal", "-id"], name="dispatches_newest_first"),
+            models.Index(fields=["portal", "tag", "-id"], name="dispatches_by_tag"),
+            models.Index(fields=["portal", "sub_tag", "-id"], name="dispatches_by_sub_tag"),
+        ]
 
 
 class Notification(models.Model):
     """One notification for one person, as the ledger knows it."""
 
-    class Type(models.TextChoices):
-        PERSONAL = "personal", pgettext_lazy("type of notification", "Personal")
-        SYSTEM = "system", pgettext_lazy("type of notification", "System")
+    Type = Type
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Queued")
@@ -47,6 +82,8 @@ class Notification(models.Model):
         REPLACED = "replaced", _("Replaced")
         DELETED = "deleted", _("Deleted")
         CONFIRMED = "confirmed", _("Confirmed")
+        DECLINED = "declined", _("Declined")
+        CANCELLED = "cancelled", _("Cancelled")
         EXPIRED = "expired", _("Expired")
 
     # In these states a copy is, or may be, in the recipient's feed.
@@ -62,12 +99,12 @@ class Notification(models.Model):
     sub_tag = models.CharField(max_length=200, blank=True)
     wire_tag = models.CharField(max_length=230)
     wire_sub_tag = models.CharField(max_length=230, blank=True)
-    message = models.TextField()
     portal_notification_id = models.PositiveBigIntegerField(null=True)
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     error_code = models.CharField(max_length=64, blank=True)
+    reminded_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
@@ -77,7 +114,76 @@ class Notification(models.Model):
             models.Index(fields=["portal", "-id"], name="ledger_newest_first"),
             models.Index(fields=["portal", "tag", "-id"], name="ledger_by_tag"),
             models.Index(fields=["portal", "sub_tag", "-id"], name="ledger_by_sub_tag"),
+            models.Index(fields=["portal", "state", "-id"], name="ledger_by_state"),
             models.Index(fields=["portal", "recipient", "-id"], name="ledger_by_recipient"),
             models.Index(fields=["sender", "wire_sub_tag"], name="ledger_by_wire_sub_tag"),
             models.Index(fields=["sender", "wire_tag"], name="ledger_by_wire_tag"),
+            models.Index(fields=["dispatch", "state", "id"], name="ledger_by_dispatch"),
+            # Few at any time: what is under way, or of unknown fate.
+            models.Index(fields=["lease_until"], condition=models.Q(lease_until__isnull=False), name="ledger_leases"),
         ]
+
+    @property
+    def message(self) -> str:
+        """The text as it was typed."""
+        return self.dispatch.message
+
+
+class DispatchCount(models.Model):
+    """How many of a dispatch's notifications are in a state, as of the dispatch's `counted_change`."""
+
+    dispatch = models.ForeignKey(Dispatch, on_delete=models.CASCADE, related_name="counts")
+    state = models.CharField(max_length=9, choices=Notification.State.choices)
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["dispatch", "state"], name="one_count_per_state")]
+
+
+class ConfirmationRequest(models.Model):
+    """That a dispatch asks its recipients to confirm: with which buttons, until when, and what became of it as a whole."""
+
+    dispatch = models.OneToOneField(Dispatch, on_delete=models.CASCADE, related_name="confirmation_request")
+    # Stands in the link: it opens nothing by itself, and nobody can count from one to the next.
+    key = models.UUIDField(unique=True, default=uuid4)
+    # A list as notifications.ask writes it.
+    buttons = models.JSONField()
+    deadline = models.DateTimeField(null=True)
+    remind_at = models.DateTimeField(null=True)
+    reminded_at = models.DateTimeField(null=True)
+    tells_author = models.BooleanField(default=True)
+    told_all_at = models.DateTimeField(null=True)
+    told_deadline_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(PortalUser, on_delete=models.RESTRICT, null=True, related_name="+")
+
+
+class Answer(models.Model):
+    """What a recipient answered to a confirmation request: one row, written once.
+
+    The portal's feed is tidied after it was written, by the recipient's token at once, or later (`tidied_at` is empty until then).
+    """
+
+    request = models.ForeignKey(ConfirmationRequest, on_delete=models.CASCADE, related_name="answers")
+    notification = models.OneToOneField(Notification, on_delete=models.CASCADE, related_name="answer")
+    value = models.CharField(max_length=50)
+    label = models.CharField(max_length=50)
+    reason = models.TextField(blank=True)
+    answered_at = models.DateTimeField()
+    tidied_at = models.DateTimeField(null=True)
+    tidy_after = models.DateTimeField(null=True)
+    tidy_attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["request", "answered_at"], name="answers_by_time"),
+            models.Index(fields=["tidy_after"], condition=models.Q(tidied_at=None), name="answers_to_tidy"),
+        ]
+
+
+class Lane(models.Model):
+    """Which worker process sends for a portal now: one at a time, until its lease runs out (notifications.lane)."""
+
+    portal = models.OneToOneField(Portal, on_delete=models.CASCADE, related_name="lane")
+    owner = models.CharField(max_length=36, blank=True)
+    lease_until = models.DateTimeField(null=True)

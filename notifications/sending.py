@@ -79,9 +79,11 @@ def send(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID,
             key=key,
             defaults={
                 "author": author,
+                "sender": sender,
                 "state": Dispatch.State.RUNNING,
-                "message_out": draft.message_out,
-                "attach": draft.attach,
+                "total": len(rows),
+                "started_at": timezone.now(),
+                **fields_of(draft),
             },
         )
         if not created:
@@ -156,7 +158,6 @@ def _rows(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID
             sub_tag=sub_tag,
             wire_tag=tags.wire_tag(tag, user_id, key),
             wire_sub_tag=tags.wire_sub_tag(tag, sub_tag),
-            message=draft.message.strip(),
             state=Notification.State.SENDING,
             lease_until=lease_until,
             attempts=1,
@@ -164,18 +165,30 @@ def _rows(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID
         for user_id in recipients
     ]
     for row, user_id in zip(rows, recipients, strict=True):
-        _command(row, user_id, draft.message_out, draft.attach)
+        _command(row, user_id, draft)
     return rows
 
 
-def _command(row: Notification, user_id: int, message_out: str, attach: api.Attach | None) -> Call[int | None]:
+def fields_of(draft: Draft) -> dict[str, Any]:
+    """The columns of a Dispatch that a draft fills."""
+    return {
+        "type": draft.type,
+        "message": draft.message.strip(),
+        "message_out": draft.message_out,
+        "attach": draft.attach,
+        "tag": tags.clean("tag", draft.tag),
+        "sub_tag": tags.clean("sub_tag", draft.sub_tag),
+    }
+
+
+def _command(row: Notification, user_id: int, text: Draft | Dispatch) -> Call[int | None]:
     notice = api.Notice(
         user_id=user_id,
-        message=row.message,
+        message=text.message.strip(),
         tag=row.wire_tag,
         sub_tag=row.wire_sub_tag,
-        message_out=message_out,
-        attach=attach,
+        message_out=text.message_out,
+        attach=text.attach,
         client_id=client_id(row.sender),
     )
     if row.sender.kind == Sender.Kind.WEBHOOK:
@@ -192,9 +205,7 @@ def _background_client(row: Notification) -> PortalClient:
 
 def _call(client: PortalClient, rows: Sequence[Notification], nameless: Sequence[int]) -> None:
     """One batch: every row, and the names of unknown recipients where a command is left for them. Records what came."""
-    commands: dict[str, Call[Any]] = {
-        str(row.id): _command(row, row.recipient.user_id, row.dispatch.message_out, row.dispatch.attach) for row in rows
-    }
+    commands: dict[str, Call[Any]] = {str(row.id): _command(row, row.recipient.user_id, row.dispatch) for row in rows}
     if nameless and len(commands) < BATCH:
         commands["names"] = people.names(nameless)
     outcomes = client.run_batch(commands)
@@ -250,7 +261,9 @@ def _wait(attempts: int) -> timedelta:
 def _finish(dispatch_id: int) -> None:
     """Close the dispatch once none of its rows is waiting or under way."""
     under_way = Notification.objects.filter(dispatch=OuterRef("pk"), state__in=(Notification.State.QUEUED, Notification.State.SENDING))
-    Dispatch.objects.filter(~Exists(under_way), pk=dispatch_id, state=Dispatch.State.RUNNING).update(state=Dispatch.State.DONE)
+    Dispatch.objects.filter(~Exists(under_way), pk=dispatch_id, state=Dispatch.State.RUNNING).update(
+        state=Dispatch.State.DONE, finished_at=timezone.now()
+    )
 
 
 def _take_back(client: PortalClient, late: Mapping[int, Mapping[str, Any]]) -> None:

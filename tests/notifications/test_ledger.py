@@ -44,7 +44,7 @@ def test_filters(portal: world.Portal, admin: PortalUser, post: Send) -> None:
     post([3], message="Свежая НОВОСТЬ [b]дня[/b]", tag="news", sub_tag="daily")
     post([4], message="100% sure_thing (really)", tag="news2")
     post([5], message="gone", tag="news")
-    Notification.objects.filter(message="gone").update(state=State.DELETED)
+    Notification.objects.filter(dispatch__message="gone").update(state=State.DELETED)
     name = portal.people[4].full_name
 
     assert seen(admin, Filters(tag="news")) == [(5, "gone"), (3, "Свежая НОВОСТЬ [b]дня[/b]")]
