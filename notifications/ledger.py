@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from b24app.models import Portal, PortalUser, Sender
 from b24app.roles import may_see_all
-from notifications.models import Notification
+from notifications.models import Dispatch, Notification
 from notifications.shapes import LARGEST_ID
 
 PAGE = 50
@@ -95,7 +96,17 @@ def page(person: PortalUser, filters: Filters, before: int | None, size: int = P
 
 def close(rows: QuerySet[Notification], state: Notification.State) -> int:
     """Close those of the rows that are still live; what changed meanwhile stays as it is. Returns how many were closed."""
-    return rows.filter(state__in=Notification.LIVE).update(state=state, lease_until=None, closed_at=timezone.now())
+    live = rows.filter(state__in=Notification.LIVE)
+    with transaction.atomic():
+        dispatches = set(live.order_by().values_list("dispatch_id", flat=True).distinct())
+        closed = live.update(state=state, lease_until=None, closed_at=timezone.now())
+        changed(dispatches)
+    return closed
+
+
+def changed(dispatch_ids: Iterable[int]) -> None:
+    """Note, as the last step of a transaction that changed states of notifications, that their dispatches' counts are stale."""
+    Dispatch.objects.filter(pk__in=sorted(set(dispatch_ids))).update(change=F("change") + 1)
 
 
 def close_replaced(sender: Sender, wire_tags: Iterable[str]) -> None:

@@ -4,56 +4,47 @@ The rows are committed before the call. A send whose fate is unknown is repeated
 doubling (bitrix24.md 6.3).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from b24app.models import Portal, PortalUser, Sender
-from b24app.rest.calls import Call, Outcome
-from b24app.rest.client import PortalClient, as_portal
-from b24app.rest.errors import RestError, sentence
-from notifications import api, ledger, people, tags
+from b24app.rest.calls import Call
+from b24app.rest.client import PortalClient
+from b24app.rest.errors import RestError
+from notifications import api, people, recording, tags, wire
+from notifications.ask import Ask
+from notifications.ask import write as write_buttons
 from notifications.errors import InvalidInput
-from notifications.models import Dispatch, Notification
-from notifications.senders import app_sender, client_id, client_of
+from notifications.models import ConfirmationRequest, Dispatch, Notification
+from notifications.senders import app_sender, client_of
 
 BATCH = 50
 """Commands in one batch (page settings/how-to-call-rest-api/batch)."""
 
-RECIPIENT_UNAVAILABLE = "RECIPIENT_UNAVAILABLE"
-"""Our code for the portal's `false`: the recipient is dismissed or external (bitrix24.md 6.12)."""
 
 LEASE = timedelta(minutes=2)
 """How long a row stays with the process that sends it: longer than any call may run."""
 
 MOST_ATTEMPTS = 8
-FIRST_WAIT = timedelta(seconds=15)
-LONGEST_WAIT = timedelta(hours=1)
 
 MOST_AT_ONCE = 500
 """Rows that one run of `settle` takes on; the next run goes on."""
 
-MUTED_WITHIN = timedelta(hours=1)
-"""How near to the time of sending an "id" must be to pass for a time: generous, because the two clocks differ."""
-
-_METHODS: dict[str, Callable[[api.Notice], Call[int | None]]] = {
-    Notification.Type.PERSONAL: api.personal_add,
-    Notification.Type.SYSTEM: api.system_add,
-}
-# A webhook sends by im.notify, the method whose page shows CLIENT_ID; its permission im covers all three.
-_WEBHOOK_KINDS: dict[str, Literal["USER", "SYSTEM"]] = {Notification.Type.PERSONAL: "USER", Notification.Type.SYSTEM: "SYSTEM"}
-
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is to be sent: `type` is a Notification.Type, `tag` and `sub_tag` as typed, `attach` the ATTACH as JSON values."""
+    """What is to be sent: `type` is a Notification.Type, `tag` and `sub_tag` as typed, `attach` the ATTACH as JSON values.
+
+    With `ask` it is a confirmation request.
+    """
 
     type: str
     message: str
@@ -61,6 +52,7 @@ class Draft:
     sub_tag: str = ""
     message_out: str = ""
     attach: api.Attach | None = None
+    ask: Ask | None = None
 
 
 def send(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID, sender: Sender | None = None) -> Dispatch:
@@ -74,17 +66,8 @@ def send(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID,
     sender = sender or app_sender(author.portal)
     rows = _rows(author, chosen, draft, key, sender)
     with transaction.atomic():
-        dispatch, created = Dispatch.objects.get_or_create(
-            portal=author.portal,
-            key=key,
-            defaults={
-                "author": author,
-                "sender": sender,
-                "state": Dispatch.State.RUNNING,
-                "total": len(rows),
-                "started_at": timezone.now(),
-                **fields_of(draft),
-            },
+        dispatch, created = write_dispatch(
+            author, draft, key, sender, state=Dispatch.State.RUNNING, total=len(rows), started_at=timezone.now()
         )
         if not created:
             return dispatch
@@ -100,23 +83,9 @@ def send(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID,
         if not error.unknown_outcome:
             _forget(dispatch)
             raise
-        _record(client, rows, _all_failed(rows, error))
+        recording.record(client, rows, recording.all_failed(rows, error))
     dispatch.refresh_from_db()
     return dispatch
-
-
-def probably_muted(row: Notification) -> bool:
-    """Whether the recipient has switched the app's notifications off: the "id" is then the current Unix time (bitrix24.md 6.12)."""
-    if row.portal_notification_id is None or row.sent_at is None:
-        return False
-    return abs(row.portal_notification_id - row.sent_at.timestamp()) < MUTED_WITHIN.total_seconds()
-
-
-def failure_text(row: Notification) -> str:
-    """The translated sentence for the error a row ended with; empty when there is none."""
-    if row.error_code == RECIPIENT_UNAVAILABLE:
-        return str(_("This person cannot receive notifications: they were dismissed or are not of this company."))
-    return sentence(row.error_code)
 
 
 def portals_to_settle() -> list[int]:
@@ -144,7 +113,7 @@ def _rows(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID
     """The rows to be sent, checked but neither saved nor tied to a dispatch and a recipient's row."""
     if not 0 < len(recipients) <= BATCH:
         raise InvalidInput("recipients", _("Choose between 1 and %(limit)d people.") % {"limit": BATCH})
-    if draft.type not in _METHODS:
+    if draft.type not in Notification.Type.values:
         raise InvalidInput("type", _("Choose a type of notification."))
     tag, sub_tag = tags.clean("tag", draft.tag), tags.clean("sub_tag", draft.sub_tag)
     lease_until = timezone.now() + LEASE
@@ -165,13 +134,18 @@ def _rows(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID
         for user_id in recipients
     ]
     for row, user_id in zip(rows, recipients, strict=True):
-        _command(row, user_id, draft)
+        wire.command(row, user_id, draft)
     return rows
 
 
-def fields_of(draft: Draft) -> dict[str, Any]:
-    """The columns of a Dispatch that a draft fills."""
-    return {
+def write_dispatch(author: PortalUser, draft: Draft, key: UUID, sender: Sender, **columns: Any) -> tuple[Dispatch, bool]:
+    """The Dispatch of this key on the author's portal, and whether it was written just now, with its confirmation request if it asks.
+
+    `columns` are further columns of a new one. Raises InvalidInput for a TAG or SUB_TAG that cannot be sent. Call it in a transaction.
+    """
+    columns |= {
+        "author": author,
+        "sender": sender,
         "type": draft.type,
         "message": draft.message.strip(),
         "message_out": draft.message_out,
@@ -179,108 +153,28 @@ def fields_of(draft: Draft) -> dict[str, Any]:
         "tag": tags.clean("tag", draft.tag),
         "sub_tag": tags.clean("sub_tag", draft.sub_tag),
     }
-
-
-def _command(row: Notification, user_id: int, text: Draft | Dispatch) -> Call[int | None]:
-    notice = api.Notice(
-        user_id=user_id,
-        message=text.message.strip(),
-        tag=row.wire_tag,
-        sub_tag=row.wire_sub_tag,
-        message_out=text.message_out,
-        attach=text.attach,
-        client_id=client_id(row.sender),
-    )
-    if row.sender.kind == Sender.Kind.WEBHOOK:
-        return api.notify(notice, _WEBHOOK_KINDS[row.type])
-    return _METHODS[row.type](notice)
-
-
-def _background_client(row: Notification) -> PortalClient:
-    # A personal notification comes from whoever calls, so only its author can repeat it; the app's system ones have no author.
-    if row.type == Notification.Type.SYSTEM and row.sender.kind == Sender.Kind.APP:
-        return as_portal(row.portal, background=True)
-    return client_of(row.sender, row.author, background=True)
+    dispatch, created = Dispatch.objects.get_or_create(portal=author.portal, key=key, defaults=columns)
+    if created and draft.ask:
+        ConfirmationRequest.objects.create(
+            dispatch=dispatch,
+            buttons=write_buttons(draft.ask.buttons),
+            deadline=draft.ask.deadline,
+            remind_at=draft.ask.remind_at,
+            tells_author=draft.ask.tells_author,
+        )
+    return dispatch, created
 
 
 def _call(client: PortalClient, rows: Sequence[Notification], nameless: Sequence[int]) -> None:
     """One batch: every row, and the names of unknown recipients where a command is left for them. Records what came."""
-    commands: dict[str, Call[Any]] = {str(row.id): _command(row, row.recipient.user_id, row.dispatch) for row in rows}
+    commands: dict[str, Call[Any]] = {str(row.id): wire.command(row, row.recipient.user_id, row.dispatch) for row in rows}
     if nameless and len(commands) < BATCH:
         commands["names"] = people.names(nameless)
     outcomes = client.run_batch(commands)
     found = outcomes.pop("names", None)
     if found and found.value:
         people.store_names(rows[0].portal, found.value)
-    _record(client, rows, {row.id: outcomes[str(row.id)] for row in rows})
-
-
-def _all_failed(rows: Sequence[Notification], error: RestError) -> dict[int, Outcome[int | None]]:
-    return {row.id: Outcome(error=error) for row in rows}
-
-
-def _record(client: PortalClient, rows: Sequence[Notification], outcomes: Mapping[int, Outcome[int | None]]) -> None:
-    """Write each row's answer, unless the row changed meanwhile; then mark what was replaced and take back what was deleted meanwhile."""
-    now = timezone.now()
-    late: dict[int, dict[str, Any]] = {}
-    with transaction.atomic():
-        for row in rows:
-            changes = _changes(row, outcomes[row.id], now)
-            sending = Notification.objects.filter(pk=row.pk, state=Notification.State.SENDING)
-            if sending.update(**changes):
-                for name, value in changes.items():
-                    setattr(row, name, value)
-            elif changes["state"] != Notification.State.FAILED:
-                late[row.pk] = changes
-        arrived = {row.wire_tag for row in rows if row.state == Notification.State.SENT and not probably_muted(row)}
-        ledger.close_replaced(rows[0].sender, arrived)
-    # After the commit: of two workers with rows of one dispatch, the later then sees both.
-    for dispatch_id in {row.dispatch_id for row in rows}:
-        _finish(dispatch_id)
-    _take_back(client, late)
-
-
-def _changes(row: Notification, outcome: Outcome[int | None], now: datetime) -> dict[str, Any]:
-    """The columns to write for one answer."""
-    states = Notification.State
-    if outcome.error is None and outcome.value is not None:
-        return {"state": states.SENT, "portal_notification_id": outcome.value, "sent_at": now, "lease_until": None, "error_code": ""}
-    if outcome.error is None:
-        return {"state": states.FAILED, "error_code": RECIPIENT_UNAVAILABLE, "lease_until": None, "closed_at": now}
-    code = outcome.error.row[:64]
-    # Whatever a repetition comes to, the first attempt may have arrived.
-    if outcome.error.unknown_outcome or row.attempts > 1:
-        return {"state": states.UNKNOWN, "error_code": code, "lease_until": now + _wait(row.attempts)}
-    return {"state": states.FAILED, "error_code": code, "lease_until": None, "closed_at": now}
-
-
-def _wait(attempts: int) -> timedelta:
-    return min(FIRST_WAIT * int(2**attempts), LONGEST_WAIT)
-
-
-def _finish(dispatch_id: int) -> None:
-    """Close the dispatch once none of its rows is waiting or under way."""
-    under_way = Notification.objects.filter(dispatch=OuterRef("pk"), state__in=(Notification.State.QUEUED, Notification.State.SENDING))
-    Dispatch.objects.filter(~Exists(under_way), pk=dispatch_id, state=Dispatch.State.RUNNING).update(
-        state=Dispatch.State.DONE, finished_at=timezone.now()
-    )
-
-
-def _take_back(client: PortalClient, late: Mapping[int, Mapping[str, Any]]) -> None:
-    """Delete from the portal what somebody deleted while it was being sent: the deletion may have come before the notification.
-
-    `late` holds what would have been recorded; a row that cannot be taken back gets it after all, so that the ledger shows it.
-    """
-    rows = list(Notification.objects.filter(pk__in=late, state=Notification.State.DELETED).select_related("sender"))
-    if not rows:
-        return
-    try:
-        outcomes = client.run_batch({str(row.id): api.delete(tag=row.wire_tag, client_id=client_id(row.sender)) for row in rows})
-    except RestError as error:
-        outcomes = {str(row.id): Outcome(error=error) for row in rows}
-    for row in rows:
-        if not outcomes[str(row.id)].value:
-            Notification.objects.filter(pk=row.pk, state=Notification.State.DELETED).update(**{"closed_at": None} | dict(late[row.pk]))
+    recording.record(client, rows, {row.id: outcomes[str(row.id)] for row in rows})
 
 
 def _forget(dispatch: Dispatch) -> None:
@@ -314,8 +208,8 @@ def _claim(row: Notification) -> bool:
 
 
 def _send_again(rows: Sequence[Notification]) -> None:
-    client = _background_client(rows[0])
+    client = wire.background_client(rows[0])
     try:
         _call(client, rows, [])
     except RestError as error:
-        _record(client, rows, _all_failed(rows, error))
+        recording.record(client, rows, recording.all_failed(rows, error))

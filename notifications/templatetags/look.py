@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from notifications import bbcode as codes
-from notifications import sending
+from notifications import recording
 from notifications.models import Notification
 
 register = template.Library()
@@ -101,8 +101,8 @@ def reason(row: Notification) -> str:
     """The sentence under a state that needs one; empty for the others."""
     if row.state == Notification.State.UNKNOWN:
         return _("No answer came in time. The app asks again by itself.")
-    if row.state == Notification.State.SENT and sending.probably_muted(row):
+    if row.state == Notification.State.SENT and recording.probably_muted(row):
         return _("The recipient has probably muted this app.")
     if row.state in _ENDINGS:
         return str(_ENDINGS[Notification.State(row.state)])
-    return sending.failure_text(row) if row.state == Notification.State.FAILED else ""
+    return recording.failure_text(row) if row.state == Notification.State.FAILED else ""

@@ -18,7 +18,7 @@ from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import PortalUser, Sender
 from b24app.roles import may_send
 from b24app.senders import usable
-from notifications import attach, attach_input, composing, sending
+from notifications import attach, attach_input, composing, recording, sending
 from notifications.errors import InvalidInput
 from notifications.models import Notification
 from notifications.new_form import NewForm
@@ -64,7 +64,7 @@ def new(request: FrameRequest) -> HttpResponse:
         return _again(request, form)
     rows = list(dispatch.notifications.select_related("recipient").order_by("id"))
     if all(row.state == Notification.State.FAILED for row in rows):
-        form.refuse(None, _("Nobody could be reached: %(reason)s") % {"reason": sending.failure_text(rows[0])})
+        form.refuse(None, _("Nobody could be reached: %(reason)s") % {"reason": recording.failure_text(rows[0])})
         form.renew_key()
         return _again(request, form)
     response = HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"draft-sent": {}})})

@@ -10,7 +10,6 @@ from devportal.server import Stand
 from tests.browser.conftest import Desk
 from tests.browser.test_walk import expect_accessible, expect_no_scrollbars, send
 
-
 DOT = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU"
     b"\x00\x00\x00\nIDATx\x9cc`\x00\x00\x00\x02\x00\x01H\xaf\xa4q\x00\x00\x00\x00IEND\xaeB`\x82"

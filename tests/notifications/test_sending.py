@@ -14,7 +14,7 @@ from b24app.models import CallLog, Portal, PortalUser, Sender
 from b24app.rest.errors import RestError
 from devportal import world
 from devportal.server import Stand
-from notifications import ledger, sending, tags
+from notifications import ledger, recording, sending, tags
 from notifications.errors import InvalidInput
 from notifications.models import Dispatch, Notification
 from notifications.sending import Draft, send
@@ -133,8 +133,8 @@ def test_a_dismissed_recipient_is_reported_and_the_others_get_it(portal: world.P
     dispatch = send(admin, [3, 4], HELLO, uuid4())
     assert states(dispatch) == {3: State.SENT, 4: State.FAILED}
     failed = dispatch.notifications.get(state=State.FAILED)
-    assert failed.error_code == sending.RECIPIENT_UNAVAILABLE
-    assert "dismissed" in sending.failure_text(failed)
+    assert failed.error_code == recording.RECIPIENT_UNAVAILABLE
+    assert "dismissed" in recording.failure_text(failed)
 
 
 def test_an_error_of_one_command_is_that_rows(stand: Stand, admin: PortalUser) -> None:
@@ -149,7 +149,7 @@ def test_a_muted_recipient_is_told_apart(stand: Stand, portal: world.Portal, app
     """bitrix24.md 6.12: nothing is stored, and the "id" is the current Unix time."""
     portal.mute(portal.people[4], app)
     dispatch = send(admin, [3, 4], HELLO, uuid4())
-    assert {row.recipient.user_id: sending.probably_muted(row) for row in dispatch.notifications.all()} == {3: False, 4: True}
+    assert {row.recipient.user_id: recording.probably_muted(row) for row in dispatch.notifications.all()} == {3: False, 4: True}
 
 
 def test_a_muted_copy_replaces_nothing(portal: world.Portal, app: world.App, admin: PortalUser) -> None:

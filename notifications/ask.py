@@ -1,0 +1,64 @@
+"""What a confirmation request asks: its buttons, and until when. The form, the text that is sent and the recipient's page share these."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+MOST_BUTTONS = 4
+LONGEST_LABEL = 50
+LONGEST_VALUE = 50
+LONGEST_REASON = 2000
+
+
+class Means(StrEnum):
+    """What pressing a button comes to in the ledger."""
+
+    CONFIRM = "confirm"
+    DECLINE = "decline"
+
+
+class Reason(StrEnum):
+    """Whether a reason is given with a button."""
+
+    NO = "no"
+    MAY = "may"
+    MUST = "must"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One button: `label` is for people, `value` is what is recorded."""
+
+    label: str
+    value: str
+    means: Means
+    reason: Reason = Reason.NO
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked. `deadline` and `remind_at` are aware times; `tells_author` asks for word when all answered and at the deadline."""
+
+    buttons: tuple[Button, ...]
+    deadline: datetime | None = None
+    remind_at: datetime | None = None
+    tells_author: bool = True
+
+
+def default_buttons() -> tuple[Button, ...]:
+    """Confirm = Y and Decline = N, in the language of the person who asks."""
+    return Button(_("Confirm"), "Y", Means.CONFIRM), Button(_("Decline"), "N", Means.DECLINE, Reason.MAY)
+
+
+def write(buttons: Sequence[Button]) -> list[dict[str, str]]:
+    """The buttons as ConfirmationRequest.buttons keeps them."""
+    return [{name: str(value) for name, value in asdict(button).items()} for button in buttons]
+
+
+def read(buttons: Sequence[Mapping[str, Any]]) -> tuple[Button, ...]:
+    """The buttons that `write` wrote."""
+    return tuple(Button(each["label"], each["value"], Means(each["means"]), Reason(each["reason"])) for each in buttons)

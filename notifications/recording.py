@@ -1,0 +1,109 @@
+"""What came of sending: the portal's answers are written into the ledger, and what they say of other rows."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from b24app.rest.calls import Outcome
+from b24app.rest.client import PortalClient
+from b24app.rest.errors import RestError, sentence
+from notifications import api, ledger
+from notifications.models import Dispatch, Notification
+from notifications.senders import client_id
+
+RECIPIENT_UNAVAILABLE = "RECIPIENT_UNAVAILABLE"
+"""Our code for the portal's `false`: the recipient is dismissed or external (bitrix24.md 6.12)."""
+
+FIRST_WAIT = timedelta(seconds=15)
+LONGEST_WAIT = timedelta(hours=1)
+
+MUTED_WITHIN = timedelta(hours=1)
+"""How near to the time of sending an "id" must be to pass for a time: generous, because the two clocks differ."""
+
+
+def probably_muted(row: Notification) -> bool:
+    """Whether the recipient has switched the app's notifications off: the "id" is then the current Unix time (bitrix24.md 6.12)."""
+    if row.portal_notification_id is None or row.sent_at is None:
+        return False
+    return abs(row.portal_notification_id - row.sent_at.timestamp()) < MUTED_WITHIN.total_seconds()
+
+
+def failure_text(row: Notification) -> str:
+    """The translated sentence for the error a row ended with; empty when there is none."""
+    if row.error_code == RECIPIENT_UNAVAILABLE:
+        return str(_("This person cannot receive notifications: they were dismissed or are not of this company."))
+    return sentence(row.error_code)
+
+
+def record(client: PortalClient, rows: Sequence[Notification], outcomes: Mapping[int, Outcome[int | None]]) -> None:
+    """Write each row's answer, unless the row changed meanwhile; then mark what was replaced and take back what was deleted meanwhile."""
+    now = timezone.now()
+    late: dict[int, dict[str, Any]] = {}
+    with transaction.atomic():
+        for row in rows:
+            changes = _changes(row, outcomes[row.id], now)
+            sending = Notification.objects.filter(pk=row.pk, state=Notification.State.SENDING)
+            if sending.update(**changes):
+                for name, value in changes.items():
+                    setattr(row, name, value)
+            elif changes["state"] != Notification.State.FAILED:
+                late[row.pk] = changes
+        arrived = {row.wire_tag for row in rows if row.state == Notification.State.SENT and not probably_muted(row)}
+        ledger.close_replaced(rows[0].sender, arrived)
+    # After the commit: of two workers with rows of one dispatch, the later then sees both.
+    for dispatch_id in {row.dispatch_id for row in rows}:
+        _finish(dispatch_id)
+    _take_back(client, late)
+
+
+def _changes(row: Notification, outcome: Outcome[int | None], now: datetime) -> dict[str, Any]:
+    """The columns to write for one answer."""
+    states = Notification.State
+    if outcome.error is None and outcome.value is not None:
+        return {"state": states.SENT, "portal_notification_id": outcome.value, "sent_at": now, "lease_until": None, "error_code": ""}
+    if outcome.error is None:
+        return {"state": states.FAILED, "error_code": RECIPIENT_UNAVAILABLE, "lease_until": None, "closed_at": now}
+    code = outcome.error.row[:64]
+    # Whatever a repetition comes to, the first attempt may have arrived.
+    if outcome.error.unknown_outcome or row.attempts > 1:
+        return {"state": states.UNKNOWN, "error_code": code, "lease_until": now + _wait(row.attempts)}
+    return {"state": states.FAILED, "error_code": code, "lease_until": None, "closed_at": now}
+
+
+def _wait(attempts: int) -> timedelta:
+    return min(FIRST_WAIT * int(2**attempts), LONGEST_WAIT)
+
+
+def _finish(dispatch_id: int) -> None:
+    """Close the dispatch once none of its rows is waiting or under way."""
+    under_way = Notification.objects.filter(dispatch=OuterRef("pk"), state__in=(Notification.State.QUEUED, Notification.State.SENDING))
+    Dispatch.objects.filter(~Exists(under_way), pk=dispatch_id, state=Dispatch.State.RUNNING).update(
+        state=Dispatch.State.DONE, finished_at=timezone.now()
+    )
+
+
+def _take_back(client: PortalClient, late: Mapping[int, Mapping[str, Any]]) -> None:
+    """Delete from the portal what somebody deleted while it was being sent: the deletion may have come before the notification.
+
+    `late` holds what would have been recorded; a row that cannot be taken back gets it after all, so that the ledger shows it.
+    """
+    rows = list(Notification.objects.filter(pk__in=late, state=Notification.State.DELETED).select_related("sender"))
+    if not rows:
+        return
+    try:
+        outcomes = client.run_batch({str(row.id): api.delete(tag=row.wire_tag, client_id=client_id(row.sender)) for row in rows})
+    except RestError as error:
+        outcomes = {str(row.id): Outcome(error=error) for row in rows}
+    for row in rows:
+        if not outcomes[str(row.id)].value:
+            Notification.objects.filter(pk=row.pk, state=Notification.State.DELETED).update(**{"closed_at": None} | dict(late[row.pk]))
+
+
+def all_failed(rows: Sequence[Notification], error: RestError) -> dict[int, Outcome[int | None]]:
+    """The outcomes of these rows when their whole call ended with `error`."""
+    return {row.id: Outcome(error=error) for row in rows}
