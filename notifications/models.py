@@ -65,6 +65,8 @@ class Dispatch(models.Model):
             models.Index(fields=["portal", "-id"], name="dispatches_newest_first"),
             models.Index(fields=["portal", "tag", "-id"], name="dispatches_by_tag"),
             models.Index(fields=["portal", "sub_tag", "-id"], name="dispatches_by_sub_tag"),
+            # Few at any time: what is being sent, or waits to be.
+            models.Index(fields=["portal", "-id"], condition=~models.Q(state__in=["done", "cancelled"]), name="dispatches_open"),
         ]
 
 
