@@ -50,6 +50,10 @@ class Dispatch(models.Model):
     # Numbers of the recipients' PortalUser rows while the dispatch is READY; the notifications' own rows hold them afterwards.
     recipients = models.JSONField(null=True)
     total = models.PositiveIntegerField(default=0)
+    # Who was left out while the audience was read, and why (notifications.preparing).
+    left_out = models.JSONField(default=dict)
+    # While a worker reads the audience; past it, that worker has died.
+    lease_until = models.DateTimeField(null=True)
     # Why it paused by itself, or why its audience could not be read.
     error_code = models.CharField(max_length=64, blank=True)
     # Counts changes of its notifications' states; DispatchCount rows were taken at `counted_change` (notifications.counts).
@@ -66,7 +70,7 @@ class Dispatch(models.Model):
             models.Index(fields=["portal", "tag", "-id"], name="dispatches_by_tag"),
             models.Index(fields=["portal", "sub_tag", "-id"], name="dispatches_by_sub_tag"),
             # Few at any time: what is being sent, or waits to be.
-            models.Index(fields=["portal", "-id"], condition=~models.Q(state__in=["done", "cancelled"]), name="dispatches_open"),
+            models.Index(fields=["portal", "-id"], condition=models.Q(finished_at=None), name="dispatches_open"),
         ]
 
 

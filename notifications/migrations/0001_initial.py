@@ -29,6 +29,8 @@ class Migration(migrations.Migration):
                 ('audience', models.JSONField(default=dict)),
                 ('recipients', models.JSONField(null=True)),
                 ('total', models.PositiveIntegerField(default=0)),
+                ('left_out', models.JSONField(default=dict)),
+                ('lease_until', models.DateTimeField(null=True)),
                 ('error_code', models.CharField(blank=True, max_length=64)),
                 ('change', models.PositiveBigIntegerField(default=0)),
                 ('counted_change', models.PositiveBigIntegerField(null=True)),
