@@ -156,12 +156,25 @@ class ConfirmationRequest(models.Model):
     buttons = models.JSONField()
     deadline = models.DateTimeField(null=True)
     remind_at = models.DateTimeField(null=True)
+    # When the reminder by itself was begun.
     reminded_at = models.DateTimeField(null=True)
+    # Since when a reminder of all who wait is under way, by hand or by itself; empty when there is none.
+    reminding_since = models.DateTimeField(null=True)
     tells_author = models.BooleanField(default=True)
     told_all_at = models.DateTimeField(null=True)
     told_deadline_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(PortalUser, on_delete=models.RESTRICT, null=True, related_name="+")
+
+    class Meta:
+        # What each minute's jobs look for is few at any time.
+        indexes = [
+            models.Index(fields=["remind_at"], condition=models.Q(reminded_at=None, remind_at__isnull=False), name="requests_to_remind"),
+            models.Index(fields=["reminding_since"], condition=models.Q(reminding_since__isnull=False), name="requests_reminding"),
+            models.Index(
+                fields=["deadline"], condition=models.Q(tells_author=True, told_all_at=None, closed_at=None), name="requests_to_tell"
+            ),
+        ]
 
 
 class Answer(models.Model):
