@@ -97,7 +97,7 @@ def _begin_again(portal: Portal) -> None:
     """The portal was installed anew and nobody told us of the removal: what proved the earlier installation proves nothing now."""
     portal.state = Portal.State.INSTALLING
     portal.suspended_code = portal.application_token = ""
-    portal.bound_version = portal.installed_at = None
+    portal.bound_version = portal.installed_at = portal.suspended_at = None
     portal.installation += 1
 
 
@@ -158,8 +158,8 @@ def remove(portal: Portal, *, clean: bool) -> None:
         )  # fmt: skip
         portal.senders.filter(kind=Sender.Kind.WEBHOOK).update(webhook_url="")
         Portal.objects.filter(pk=portal.pk).update(
-            state=Portal.State.REMOVED, application_token="", suspended_code="", bound_version=None, installed_at=None,
-            removed_at=timezone.now(), installation=F("installation") + 1,
+            state=Portal.State.REMOVED, application_token="", suspended_code="", suspended_at=None, bound_version=None,
+            installed_at=None, removed_at=timezone.now(), installation=F("installation") + 1,
         )  # fmt: skip
 
 

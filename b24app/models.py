@@ -31,6 +31,7 @@ class Portal(models.Model):
     status = models.CharField(max_length=1, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.INSTALLING)
     suspended_code = models.CharField(max_length=64, blank=True)
+    suspended_at = models.DateTimeField(null=True)
     application_token = EncryptedTextField(blank=True)
     language = models.CharField(max_length=8, default="en")
     version = models.PositiveIntegerField(default=0)

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
 from b24app import call_log
 from b24app.models import Portal, PortalUser, Sender
 from b24app.rest import answers, budget, hosts, masking, transport
@@ -199,14 +202,16 @@ class PortalClient:
 
     def _suspend(self, code: str) -> None:
         rows = Portal.objects.filter(pk=self.portal.pk, state__in=(Portal.State.ACTIVE, Portal.State.SUSPENDED))
-        if rows.update(state=Portal.State.SUSPENDED, suspended_code=code):
+        # Since when: of the first refusal, not of each that follows.
+        since = Coalesce("suspended_at", timezone.now())
+        if rows.update(state=Portal.State.SUSPENDED, suspended_code=code, suspended_at=since):
             self.portal.state, self.portal.suspended_code = Portal.State.SUSPENDED, code
 
     def _lift_suspension(self) -> None:
         if self.portal.state != Portal.State.SUSPENDED:
             return
         rows = Portal.objects.filter(pk=self.portal.pk, state=Portal.State.SUSPENDED)
-        if rows.update(state=Portal.State.ACTIVE, suspended_code=""):
+        if rows.update(state=Portal.State.ACTIVE, suspended_code="", suspended_at=None):
             self.portal.state, self.portal.suspended_code = Portal.State.ACTIVE, ""
 
 
