@@ -51,9 +51,10 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "lucide",
-    "huey.contrib.djhuey",
     "b24app",
     "notifications",
+    # After b24app, whose command run_huey goes before Huey's own.
+    "huey.contrib.djhuey",
 ]
 if DEBUG:
     # The stand-in portal brings only the command `devportal`; it is never part of a production start.
@@ -164,6 +165,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
+        # run_huey gives it a handler of its own, which knows --quiet and names threads.
+        "huey": {"propagate": False},
         # At DEBUG these print addresses and bodies, which hold tokens.
         "requests_oauthlib": {"level": "INFO"},
         "oauthlib": {"level": "INFO"},

@@ -6,7 +6,7 @@ from django.utils import timezone
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
 
-from b24app import call_log, lifecycle
+from b24app import call_log, lifecycle, tokens
 from b24app.bindings import rebind
 from b24app.models import LaunchProof, Portal
 from b24app.rest.errors import RestError
@@ -37,3 +37,9 @@ def forget_old() -> None:
     """Every night: the call log's old rows, and proofs of expired tokens."""
     call_log.forget_old()
     LaunchProof.objects.filter(expires_at__lte=timezone.now()).delete()
+
+
+@db_periodic_task(crontab(minute="41"))
+def keep_tokens_alive() -> None:
+    """Every hour: refresh some of the tokens that would reach the end of their life unused."""
+    tokens.keep_alive()

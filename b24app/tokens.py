@@ -1,9 +1,12 @@
 """A person's tokens: stored encrypted, refreshed only when they have expired, and by one caller at a time in all processes.
 
+The one exception is `keep_alive`: a refresh token that nobody uses would die after 180 days.
+
 The claim on a refresh is a conditional UPDATE with a lease, not a row lock: SQLite ignores row locks, and a lock would keep a
 transaction open across the network. Those who lose the claim wait and read the row again.
 """
 
+import logging
 import random
 from datetime import datetime, timedelta
 
@@ -14,6 +17,14 @@ from b24app import oauth
 from b24app.models import Portal, PortalUser
 from b24app.rest.deadline import Deadline
 from b24app.rest.errors import RestError
+
+logger = logging.getLogger(__name__)
+
+KEEP_ALIVE_AFTER = timedelta(days=150)
+"""A refresh token lives 180 days (doc: auto-renewal): one this old is refreshed, and a month is left for that to work."""
+
+MOST_KEPT_ALIVE = 200
+"""Refreshes of one `keep_alive`, so that people who came together are not refreshed together: a month of hours is enough for 140,000."""
 
 # Longer than a refresh can take (oauth.SECONDS), so that only a dead holder's claim is ever taken over.
 LEASE = timedelta(seconds=20)
@@ -66,6 +77,19 @@ def refresh(person: PortalUser, stale: str, *, deadline: Deadline | None = None)
         look = min(look * 1.5, _LONGEST_LOOK)
 
 
+def keep_alive() -> int:
+    """Refresh some of the tokens that nobody has used for 150 days, on portals where the app works; returns how many are new.
+
+    Chosen at random among those due: one that cannot be refreshed today holds up no other.
+    """
+    due = PortalUser.objects.filter(
+        token_state=PortalUser.TokenState.VALID,
+        refreshed_at__lte=timezone.now() - KEEP_ALIVE_AFTER,
+        portal__state=Portal.State.ACTIVE,
+    ).exclude(refresh_token="")
+    return sum(_kept_alive(person) for person in due.order_by("?")[:MOST_KEPT_ALIVE])
+
+
 def bury(person: PortalUser, dead: str) -> None:
     """Drop the tokens of `person` after a server refused the access token `dead` for good; newer ones stay."""
     row = PortalUser.objects.get(pk=person.pk)
@@ -82,6 +106,15 @@ def forget(person: PortalUser) -> None:
 def admins_with_tokens(portal: Portal) -> QuerySet[PortalUser]:
     """The admins in whose name the portal can be called, the one met most recently first."""
     return portal.people.filter(is_admin=True, token_state=PortalUser.TokenState.VALID).order_by("-refreshed_at", "pk")
+
+
+def _kept_alive(person: PortalUser) -> bool:
+    try:
+        refresh(person, person.access_token)
+    except RestError as error:
+        logger.warning("The tokens of person %s could not be kept alive: %s", person.pk, error.code)
+        return False
+    return True
 
 
 def _read(person: PortalUser) -> PortalUser:

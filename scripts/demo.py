@@ -63,7 +63,7 @@ def start(env: dict[str, str]) -> list[subprocess.Popen[bytes]]:
         # The stand-in is a developer's command and needs DEBUG; the app under demonstration does not.
         ([sys.executable, "manage.py", "devportal", "--port", str(PORTALS_PORT)], env | {"DJANGO_DEBUG": "on"}),
         (web, env),
-        ([sys.executable, "manage.py", "run_huey", "--quiet", "--workers", "4"], env),
+        ([sys.executable, "manage.py", "run_huey", "--quiet"], env),
     ]
     return [subprocess.Popen(command, cwd=ROOT, env=environ) for command, environ in commands]
 

@@ -172,3 +172,58 @@ def test_a_claim_is_given_back_after_a_failure(stand: Stand, person: PortalUser)
     stand.faults.order(method="oauth.token", kind="cut_after")
     assert refused(person) == "CONNECTION_BROKEN"
     assert PortalUser.objects.get().refresh_claimed_at is None
+
+
+# Keeping alive
+
+
+def unused_for(days: int) -> None:
+    PortalUser.objects.update(refreshed_at=timezone.now() - timedelta(days=days), expires_at=timezone.now() - timedelta(days=days))
+
+
+def test_a_token_unused_for_long_is_refreshed_once(stand: Stand, person: PortalUser) -> None:
+    """bitrix24.md 4: one keep-alive refresh before 180 days; refreshing more often is abuse."""
+    unused_for(149)
+    assert tokens.keep_alive() == 0
+    unused_for(150)
+    assert tokens.keep_alive() == 1
+    assert tokens.keep_alive() == 0
+    assert stand.log.count("oauth.token") == 1
+    assert PortalUser.objects.get().refresh_token != person.refresh_token
+    assert tokens.access_token(person)
+
+
+@pytest.mark.parametrize("state", [Portal.State.INSTALLING, Portal.State.SUSPENDED, Portal.State.REMOVED])
+def test_only_portals_where_the_app_works_are_kept_alive(stand: Stand, person: PortalUser, state: str) -> None:
+    Portal.objects.update(state=state)
+    unused_for(160)
+    assert tokens.keep_alive() == 0
+    assert stand.log.count("oauth.token") == 0
+
+
+def test_what_cannot_be_kept_alive_holds_up_no_other(stand: Stand, portal: world.Portal, app: world.App, person: PortalUser) -> None:
+    dead, another = person, meet(portal, app, portal.admin)
+    PortalUser.objects.filter(pk=dead.pk).update(refresh_token="spent long ago")
+    unused_for(160)
+    assert tokens.keep_alive() == 1
+    assert PortalUser.objects.get(pk=dead.pk).token_state == DEAD
+    assert PortalUser.objects.get(pk=another.pk).refresh_token != another.refresh_token
+    assert tokens.keep_alive() == 0
+    assert stand.log.count("oauth.token") == 2
+
+
+def test_not_all_are_kept_alive_at_once(
+    stand: Stand, portal: world.Portal, app: world.App, person: PortalUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MOST_KEPT_ALIVE", 1)
+    meet(portal, app, portal.admin)
+    unused_for(160)
+    assert [tokens.keep_alive() for _ in range(3)] == [1, 1, 0]
+    assert stand.log.count("oauth.token") == 2
+
+
+def test_a_token_without_a_refresh_token_is_left_to_its_end(stand: Stand, person: PortalUser) -> None:
+    PortalUser.objects.update(refresh_token="")
+    unused_for(160)
+    assert tokens.keep_alive() == 0
+    assert stand.log.count("oauth.token") == 0
