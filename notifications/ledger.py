@@ -106,7 +106,10 @@ def close(rows: QuerySet[Notification], state: Notification.State) -> int:
 
 def changed(dispatch_ids: Iterable[int]) -> None:
     """Note, as the last step of a transaction that changed states of notifications, that their dispatches' counts are stale."""
-    Dispatch.objects.filter(pk__in=sorted(set(dispatch_ids))).update(change=F("change") + 1)
+    dispatches = Dispatch.objects.filter(pk__in=set(dispatch_ids))
+    # In one order everywhere: of two transactions that change the same dispatches, neither can hold what the other waits for.
+    list(dispatches.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    dispatches.update(change=F("change") + 1)
 
 
 def close_replaced(sender: Sender, wire_tags: Iterable[str]) -> None:

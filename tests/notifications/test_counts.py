@@ -1,0 +1,120 @@
+"""Counts per dispatch: right, cheap, and never wrongly fresh while others write."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import DjangoAssertNumQueries
+
+from b24app.models import PortalUser
+from notifications import counts, ledger
+from notifications.models import Dispatch, DispatchCount, Notification
+from tests.notifications.conftest import Send
+
+State = Notification.State
+
+
+def elsewhere(act: Callable[[], Any]) -> None:
+    """Do it with a database connection of its own, to the end."""
+
+    def run() -> None:
+        try:
+            act()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+def fail_one(dispatch: Dispatch) -> None:
+    with transaction.atomic():
+        row = dispatch.notifications.filter(state=State.SENT).order_by("id")[:1]
+        Notification.objects.filter(pk__in=list(row.values_list("pk", flat=True))).update(state=State.FAILED)
+        ledger.changed([dispatch.pk])
+
+
+def test_counts_are_of_now(admin: PortalUser, post: Send) -> None:
+    first, second = post([3, 4, 5]), post([6])
+    assert counts.of([first, second]) == {first.pk: {State.SENT: 3}, second.pk: {State.SENT: 1}}
+    fail_one(first)
+    assert list(counts.of([first])[first.pk].items()) == [(State.SENT, 2), (State.FAILED, 1)]
+    ledger.close(ledger.for_portal(admin.portal), State.DELETED)
+    assert counts.of([first, second]) == {first.pk: {State.FAILED: 1, State.DELETED: 2}, second.pk: {State.DELETED: 1}}
+
+
+def test_a_dispatch_without_notifications_has_no_counts(admin: PortalUser, post: Send) -> None:
+    dispatch = post([3])
+    dispatch.notifications.all().delete()
+    ledger.changed([dispatch.pk])
+    assert counts.of([dispatch]) == {dispatch.pk: {}}
+    assert counts.of([dispatch]) == {dispatch.pk: {}}
+
+
+def test_what_is_counted_already_costs_one_query(admin: PortalUser, post: Send, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    dispatches = [post([3, 4]) for _ in range(5)]
+    counts.of(dispatches)
+    with django_assert_num_queries(1):
+        counts.of(dispatches)
+
+
+def test_counting_anew_costs_the_same_however_many_there_are(
+    admin: PortalUser, post: Send, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    dispatches = [post([3, 4]) for _ in range(5)]
+    for some in (dispatches[:1], dispatches[1:]):
+        # Two to find out, four to keep it, between the two of a savepoint.
+        with django_assert_num_queries(8):
+            counts.of(some)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_writes_between_the_number_and_the_count_makes_it_stale(admin: PortalUser, post: Send) -> None:
+    """The count then holds the change already, but is not kept as if it had been taken after it."""
+    dispatch = post([3, 4])
+
+    def writer_first(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "GROUP BY" in sql:
+            elsewhere(lambda: fail_one(dispatch))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(writer_first):
+        assert counts.of([dispatch]) == {dispatch.pk: {State.SENT: 1, State.FAILED: 1}}
+    dispatch.refresh_from_db()
+    assert dispatch.counted_change is not None
+    assert dispatch.counted_change < dispatch.change
+    DispatchCount.objects.update(number=77)
+    assert counts.of([dispatch]) == {dispatch.pk: {State.SENT: 1, State.FAILED: 1}}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reader_neither_waits_for_a_writer_nor_keeps_what_was_before(admin: PortalUser, post: Send) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time and no locks on rows.")
+    dispatch = post([3, 4])
+    read: list[Any] = []
+    with transaction.atomic():
+        fail_one(dispatch)
+        elsewhere(lambda: read.append(counts.of([dispatch])))
+    assert read == [{dispatch.pk: {State.SENT: 2}}]
+    assert counts.of([dispatch]) == {dispatch.pk: {State.SENT: 1, State.FAILED: 1}}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_later_count_stays_when_an_earlier_one_comes_after_it(admin: PortalUser, post: Send) -> None:
+    dispatch = post([3, 4])
+
+    def others_first(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        answer = execute(sql, params, many, context)
+        if "GROUP BY" in sql:
+            elsewhere(lambda: (fail_one(dispatch), counts.of([dispatch])))
+        return answer
+
+    with connection.execute_wrapper(others_first):
+        assert counts.of([dispatch]) == {dispatch.pk: {State.SENT: 2}}
+    assert counts.of([dispatch]) == {dispatch.pk: {State.SENT: 1, State.FAILED: 1}}
+    dispatch.refresh_from_db()
+    assert dispatch.counted_change == dispatch.change
