@@ -21,7 +21,7 @@ from b24app.rest.errors import sentence
 from b24app.roles import is_admin
 
 # What the app asks for on the Market's card; `profile` and events need none.
-NEEDED_SCOPES = ("im", "placement", "user")
+NEEDED_SCOPES = ("department", "im", "placement", "user")
 SHORTEST_RETENTION, LONGEST_RETENTION = 30, 3650
 
 

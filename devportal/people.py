@@ -54,6 +54,9 @@ _DEPARTMENTS = (
     (14, "Support Süd", 5),
 )
 
+_MANY = 100
+_FIRST_TEAM, _TEAMS = 20, 60
+
 _FEW = (
     ("Marta", "Quellenbach", "F", "Head of operations", 1),
     ("Ilmari", "Vuorenkoski", "M", "System administrator", 8),
@@ -78,9 +81,12 @@ _FAMILY_START = ("Birken", "Stein", "Morgen", "Север", "Лес", "Silber", 
 _FAMILY_END = ("thal", "brück", "lund", "горский", "ович", "feld", "niemi", "градов", "ström", "linna", "dahl", "owski")
 
 
-def departments(company: str) -> dict[int, Department]:
-    """The departments of a portal by id; the first is the company itself."""
+def departments(company: str, people: int = 0) -> dict[int, Department]:
+    """The departments of a portal by id; the first is the company itself. With many people there are teams below, and teams of teams."""
     made = {id_: Department(id_, name.format(company=company), parent) for id_, name, parent in _DEPARTMENTS}
+    for number in range(_TEAMS if people >= _MANY else 0):
+        parent = made[_DEPARTMENTS[1:][number % 5][0] if number < 20 else _FIRST_TEAM + number - 20]
+        made[_FIRST_TEAM + number] = Department(_FIRST_TEAM + number, f"{parent.name} {number % 5 + 1}", parent.id)
     for person_id, department_id in ((1, 1), (2, 8), (3, 11), (7, 5), (11, 3)):
         made[department_id].head = person_id
     return made
@@ -92,6 +98,8 @@ def staff(count: int, *, domain: str, seed: int) -> dict[int, Person]:
     for id_, (name, last_name, gender, position, department) in enumerate(_FEW[:count], start=1):
         made[id_] = Person(id_, name, last_name, f"person{id_}@{domain}", position, gender=gender, departments=[department], admin=id_ <= 2)
     for id_, (name, last_name, gender, department) in enumerate(_made_up(count - len(_FEW), seed), start=len(_FEW) + 1):
+        if count >= _MANY and id_ % 4 == 0:
+            department = _FIRST_TEAM + id_ // 4 % _TEAMS
         made[id_] = Person(id_, name, last_name, f"person{id_}@{domain}", "Specialist", gender=gender, departments=[department])
     return made
 

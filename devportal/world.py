@@ -159,7 +159,7 @@ class Portal:
         """Everything as at the start; address, member_id and webhooks stay."""
         clock = self.world.clock
         self.people: dict[int, Person] = staff(self._people, domain=f"{self.company.split()[0].lower()}.example", seed=self._seed)
-        self.departments: dict[int, Department] = departments(self.company)
+        self.departments: dict[int, Department] = departments(self.company, self._people)
         self.installations: dict[str, Installation] = {}
         self.store = Feed(clock)
         self.bucket = LeakyBucket(clock, *RATES["cloud"])

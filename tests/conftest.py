@@ -56,7 +56,7 @@ def register_app(stand: Stand, settings: Settings) -> Callable[[str], App]:
             app_url=f"{base}/app/",
             install_url=f"{base}/install/",
             events_url=f"{base}/events/",
-            scope=("im", "user", "placement"),
+            scope=("im", "user", "department", "placement"),
         )
 
     return register

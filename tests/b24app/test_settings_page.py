@@ -94,7 +94,7 @@ def test_the_page_shows_the_connection(tab: Page, installed: StandPortal) -> Non
     text = tab.show()
     assert installed.domain in text
     assert installed.admin.full_name in text
-    for name in ("im", "placement", "user"):
+    for name in ("department", "im", "placement", "user"):
         assert f">{name}<" in text
     assert "missing" not in text
     assert "/oauth/start/" not in text
@@ -103,7 +103,7 @@ def test_the_page_shows_the_connection(tab: Page, installed: StandPortal) -> Non
 def test_missing_rights_and_dead_tokens_are_named_with_a_remedy(tab: Page, installed: StandPortal, app: App, browser_of: Browser) -> None:
     browser_of.open(installed.launch(app, installed.second_admin))
     PortalUser.objects.filter(user_id=installed.second_admin.id).update(token_state="dead")
-    Portal.objects.update(scope="im,user", bound_version=None)
+    Portal.objects.update(scope="im,user,department", bound_version=None)
     text = tab.show()
     assert "placement: missing" in text
     assert installed.second_admin.full_name in text
