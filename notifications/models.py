@@ -56,6 +56,11 @@ class Dispatch(models.Model):
     lease_until = models.DateTimeField(null=True)
     # Why it paused by itself, or why its audience could not be read.
     error_code = models.CharField(max_length=64, blank=True)
+    # What is being taken back in the background ("all", "unanswered", "unread"), up to which row that is done, and what it has come to:
+    # numbers by name, and the `error` that ended it (notifications.takeback).
+    taking_back = models.CharField(max_length=10, blank=True)
+    taking_back_after = models.PositiveBigIntegerField(default=0)
+    taken_back = models.JSONField(null=True)
     # Counts changes of its notifications' states; DispatchCount rows were taken at `counted_change` (notifications.counts).
     change = models.PositiveBigIntegerField(default=0)
     counted_change = models.PositiveBigIntegerField(null=True)
@@ -71,6 +76,7 @@ class Dispatch(models.Model):
             models.Index(fields=["portal", "sub_tag", "-id"], name="dispatches_by_sub_tag"),
             # Few at any time: what is being sent, or waits to be.
             models.Index(fields=["portal", "-id"], condition=models.Q(finished_at=None), name="dispatches_open"),
+            models.Index(fields=["portal"], condition=~models.Q(taking_back=""), name="dispatches_taken_back"),
         ]
 
 
@@ -206,3 +212,10 @@ class Lane(models.Model):
     portal = models.OneToOneField(Portal, on_delete=models.CASCADE, related_name="lane")
     owner = models.CharField(max_length=36, blank=True)
     lease_until = models.DateTimeField(null=True)
+    # The portal is not called before: it was not to be reached (`failures` times in a row), or has paused what is needed.
+    resume_at = models.DateTimeField(null=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    # When a portal that can not be used is tried again, if nobody has found out by then that it can.
+    probe_at = models.DateTimeField(null=True)
+    # The dispatch served last: the next one's turn is after it.
+    served = models.PositiveBigIntegerField(default=0)
