@@ -68,6 +68,31 @@ def take_slot(portal: Portal, *, background: bool, deadline: Deadline) -> Bucket
     return bucket
 
 
+def has_room(portal: Portal) -> bool:
+    """Whether a request of background work could leave now: for what is done at once where that costs nobody any waiting."""
+    return not outlook(portal, 1).seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How soon background requests get through: in `seconds` at the earliest; `is_full` while each has to wait for room."""
+
+    seconds: float
+    is_full: bool
+
+
+def outlook(portal: Portal, requests: int) -> Outlook:
+    """When this many background requests can have been made, by our copy of the bucket; asks the portal nothing and takes no slot."""
+    bucket = Bucket.objects.filter(portal=portal).first()
+    if bucket is not None and bucket.counted is False:
+        return Outlook(0.0, False)
+    plan = limits(portal)
+    level = max(0.0, bucket.level - max(0.0, now() - bucket.measured_at) * plan.drain) if bucket else 0.0
+    room = plan.capacity - _MARGIN - RESERVED_FOR_CLICKS
+    # What a second drains may just have been taken again by the next request.
+    return Outlook(max(0.0, (level + requests - room) / plan.drain), level + max(1.0, plan.drain) > room)
+
+
 def learn(bucket: Bucket, time_block: object) -> None:
     """Note from the `time` of a first single call's answer whether this portal counts.
 
