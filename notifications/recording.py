@@ -58,7 +58,7 @@ def record(client: PortalClient, rows: Sequence[Notification], outcomes: Mapping
     # After the commit: of two workers with rows of one dispatch, the later then sees both.
     for dispatch_id in {row.dispatch_id for row in rows}:
         _finish(dispatch_id)
-    _take_back(client, late)
+    take_back(client, late)
 
 
 def _changes(row: Notification, outcome: Outcome[int | None], now: datetime) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _finish(dispatch_id: int) -> None:
     )
 
 
-def _take_back(client: PortalClient, late: Mapping[int, Mapping[str, Any]]) -> None:
+def take_back(client: PortalClient, late: Mapping[int, Mapping[str, Any]]) -> None:
     """Delete from the portal what somebody deleted while it was being sent: the deletion may have come before the notification.
 
     `late` holds what would have been recorded; a row that cannot be taken back gets it after all, so that the ledger shows it.
