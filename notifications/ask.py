@@ -5,8 +5,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote, urlencode
+from uuid import UUID
 
+from django.conf import settings
 from django.utils.translation import gettext as _
+
+from b24app.models import Portal
+
+SCOPE = "placement"
+"""What links into the app need (bitrix24.md 8)."""
 
 MOST_BUTTONS = 4
 LONGEST_LABEL = 50
@@ -62,3 +70,23 @@ def write(buttons: Sequence[Button]) -> list[dict[str, str]]:
 def read(buttons: Sequence[Mapping[str, Any]]) -> tuple[Button, ...]:
     """The buttons that `write` wrote."""
     return tuple(Button(each["label"], each["value"], Means(each["means"]), Reason(each["reason"])) for each in buttons)
+
+
+def link(key: UUID) -> str:
+    """The path of the portal that opens the app at the request with this key (bitrix24.md 8).
+
+    The brackets of `params[…]` are encoded: PHP reads both alike, and a BB code's address would end at the first of them.
+    """
+    query = urlencode({"params[tab]": "ask", "params[key]": str(key)})
+    return f"/marketplace/view/{quote(settings.B24_APP_CODE, safe='')}/?{query}"
+
+
+def hindrance(portal: Portal) -> str:
+    """Why nothing can be asked on this portal, and how to mend it; empty when links into the app work."""
+    if SCOPE not in portal.scopes:
+        return _(
+            "The app was installed without the right to be opened by a link. Ask an administrator to install it again from the Market."
+        )
+    if portal.bound_version != portal.version:
+        return _("Links into the app do not work on this portal yet. Ask an administrator to open the app once: that switches them on.")
+    return ""

@@ -11,7 +11,7 @@ from huey.contrib.djhuey import db_periodic_task, db_task
 from b24app.models import Portal, PortalUser
 from b24app.rest.client import as_portal
 from b24app.rest.errors import RestError
-from notifications import ledger, people, sending
+from notifications import ledger, people, sending, tidying
 from notifications.models import Dispatch, Notification
 
 LIFETIME = timedelta(days=60)
@@ -29,6 +29,19 @@ def settle() -> None:
 def settle_portal(portal_id: int) -> None:
     """Send one portal's rows of unknown fate again."""
     sending.settle(portal_id)
+
+
+@db_periodic_task(crontab(minute="*"))
+def tidy() -> None:
+    """Find the portals where answered requests are to be taken out of feeds; a portal that is slow keeps no other waiting."""
+    for portal_id in tidying.portals_to_tidy():
+        tidy_portal(portal_id)
+
+
+@db_task()
+def tidy_portal(portal_id: int) -> None:
+    """Take one portal's answered requests out of people's feeds."""
+    tidying.tidy(portal_id)
 
 
 @db_periodic_task(crontab(minute="*/5"))
