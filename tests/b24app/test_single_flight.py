@@ -9,12 +9,12 @@ from collections.abc import Iterable
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from b24app.models import Bucket, PortalUser
 from devportal import world
 from devportal.server import Stand
 from tests.b24app.floor import meet, run_out
+from tests.processes import environment
 
 # Each thread has a database connection of its own, and a PostgreSQL server allows 100 unless told otherwise.
 THREADS = 50 if "sqlite" in settings.DATABASES["default"]["ENGINE"] else 40
@@ -25,16 +25,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def storm(stand: Stand, person: PortalUser) -> Counter[str]:
     """THREADS calls at once from each of PROCESSES processes on this test's database; what came of them."""
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "DATABASE_URL": _database_url(),
-        "B24_OAUTH_SERVERS": stand.auth_url,
-        "B24_ALLOW_HTTP": "1",
-        "B24_ALLOW_PRIVATE_HOSTS": "1",
-    }
     command = [sys.executable, "-m", "tests.b24app.storm", str(person.pk), str(THREADS)]
     running = [
-        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)
+        subprocess.Popen(command, env=environment(stand), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)
     ]
     try:
         for process in running:
@@ -56,15 +49,6 @@ def _released(running: Iterable[subprocess.Popen[str]]) -> Counter[str]:
         out, _err = process.communicate(timeout=120)
         came.update(json.loads(out))
     return came
-
-
-def _database_url() -> str:
-    """The address of the database that the tests made."""
-    given = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{given['NAME']}"
-    account = f"{given['USER']}:{given['PASSWORD']}" if given["PASSWORD"] else given["USER"]
-    return f"postgres://{account}@{given['HOST']}:{given['PORT'] or 5432}/{given['NAME']}"
 
 
 @pytest.fixture
