@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -13,7 +13,7 @@ from b24app.rest.calls import Outcome
 from b24app.rest.client import PortalClient
 from b24app.rest.errors import RestError, sentence
 from notifications import api, ledger
-from notifications.models import Dispatch, Notification
+from notifications.models import Answer, Dispatch, Notification
 from notifications.senders import client_id
 
 RECIPIENT_UNAVAILABLE = "RECIPIENT_UNAVAILABLE"
@@ -57,7 +57,7 @@ def record(client: PortalClient, rows: Sequence[Notification], outcomes: Mapping
         ledger.close_replaced(rows[0].sender, arrived)
     # After the commit: of two workers with rows of one dispatch, the later then sees both.
     for dispatch_id in {row.dispatch_id for row in rows}:
-        _finish(dispatch_id)
+        finish(dispatch_id)
     take_back(client, late)
 
 
@@ -79,19 +79,36 @@ def _wait(attempts: int) -> timedelta:
     return min(FIRST_WAIT * int(2**attempts), LONGEST_WAIT)
 
 
-def _finish(dispatch_id: int) -> None:
-    """Close the dispatch once none of its rows is waiting or under way."""
-    under_way = Notification.objects.filter(dispatch=OuterRef("pk"), state__in=(Notification.State.QUEUED, Notification.State.SENDING))
-    Dispatch.objects.filter(~Exists(under_way), pk=dispatch_id, state=Dispatch.State.RUNNING).update(
+def finish(dispatch_id: int) -> None:
+    """Close a running dispatch once nothing of it is waiting or under way, and nothing of unknown fate is to be sent again."""
+    again = Q(state=Notification.State.UNKNOWN, lease_until__isnull=False)
+    waiting = Q(state__in=(Notification.State.QUEUED, Notification.State.SENDING))
+    open_rows = Notification.objects.filter(again | waiting, dispatch=OuterRef("pk"))
+    Dispatch.objects.filter(~Exists(open_rows), pk=dispatch_id, state__in=Dispatch.UNDER_WAY).update(
         state=Dispatch.State.DONE, finished_at=timezone.now()
     )
+
+
+def close_cancelled(dispatch_id: int) -> None:
+    """In a cancelled dispatch, close what was not sent, and give up what is of unknown fate. Does nothing in any other."""
+    if not Dispatch.objects.filter(pk=dispatch_id, state=Dispatch.State.CANCELLED).exists():
+        return
+    rows = Notification.objects.filter(dispatch=dispatch_id)
+    with transaction.atomic():
+        closed = rows.filter(state=Notification.State.QUEUED).update(state=Notification.State.CANCELLED, closed_at=timezone.now())
+        rows.filter(state=Notification.State.UNKNOWN, lease_until__isnull=False).update(lease_until=None)
+        if closed:
+            ledger.changed([dispatch_id])
 
 
 def take_back(client: PortalClient, late: Mapping[int, Mapping[str, Any]]) -> None:
     """Delete from the portal what somebody deleted while it was being sent: the deletion may have come before the notification.
 
     `late` holds what would have been recorded; a row that cannot be taken back gets it after all, so that the ledger shows it.
+    What came for somebody who had answered it meanwhile is left to notifications.tidying.
     """
+    for number, changes in late.items():
+        _tidy_again(number, changes)
     rows = list(Notification.objects.filter(pk__in=late, state=Notification.State.DELETED).select_related("sender"))
     if not rows:
         return
@@ -102,6 +119,14 @@ def take_back(client: PortalClient, late: Mapping[int, Mapping[str, Any]]) -> No
     for row in rows:
         if not outcomes[str(row.id)].value:
             Notification.objects.filter(pk=row.pk, state=Notification.State.DELETED).update(**{"closed_at": None} | dict(late[row.pk]))
+
+
+def _tidy_again(row_id: int, changes: Mapping[str, Any]) -> None:
+    """Let the feed of somebody who has answered this row be tidied once more; nothing for a row without an answer."""
+    answers = Answer.objects.filter(notification=row_id)
+    if answers.update(tidied_at=None, tidy_after=timezone.now(), tidy_attempts=0) and "portal_notification_id" in changes:
+        arrived = {name: changes[name] for name in ("portal_notification_id", "sent_at")}
+        Notification.objects.filter(pk=row_id).update(**arrived)
 
 
 def all_failed(rows: Sequence[Notification], error: RestError) -> dict[int, Outcome[int | None]]:

@@ -99,7 +99,7 @@ def settle(portal_id: int) -> int:
     Rows are claimed one by one with a conditional UPDATE, so that any number of workers share the work.
     """
     due = _due(timezone.now()).filter(portal=portal_id).order_by("id")
-    rows = due.select_related("portal", "sender__portal", "author__portal", "dispatch", "recipient")[:MOST_AT_ONCE]
+    rows = due.select_related("portal", "sender__portal", "author__portal", "dispatch__confirmation_request", "recipient")[:MOST_AT_ONCE]
     settled = 0
     for group in _groups(rows):
         claimed = [row for row in group if _claim(row)]

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
-from django.utils import timezone, translation
-from django.utils.formats import date_format
+from django.utils import dateformat, timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from b24app.frame.session import zone_of
 from b24app.languages import interface_language
@@ -120,9 +120,9 @@ def _line(link: str, deadline: datetime | None) -> str:
     if deadline is None:
         return _("An answer is asked for: %(link)s") % {"link": link}
     local = timezone.localtime(deadline)
-    moment = date_format(local, "DATETIME_FORMAT")
-    return _("An answer is asked for by %(moment)s (UTC%(offset)s): %(link)s") % {
-        "moment": moment,
+    return _("An answer is asked for by %(day)s, %(time)s (UTC%(offset)s): %(link)s") % {
+        "day": dateformat.format(local, pgettext("day of another year, in Django's date format", "F j, Y")),
+        "time": dateformat.format(local, pgettext("time, in Django's date format", "g:i A")),
         "offset": local.isoformat()[-6:],
         "link": link,
     }

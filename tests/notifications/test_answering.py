@@ -1,9 +1,12 @@
 """Answering a request: recorded once and first, whoever may, whatever the portal does; the feed is tidied afterwards."""
 
+import threading
+import time
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from b24app.models import Bucket, Portal, PortalUser, Sender
@@ -273,6 +276,33 @@ def test_a_newer_notification_with_the_same_tag_stays(
     assert tidy() == 2
     assert not stand.log.commands("im.notify.delete", portal)[0].params.get("TAG")
     assert (in_feed(portal, colleague), in_feed(portal, second)) == (["Newer"], ["Newer"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_arrives_after_its_answer_is_tidied_too(stand: Stand, portal: world.Portal, join: Join) -> None:
+    """The link can come by a copy while the notification itself is still on its way."""
+    author, colleague = join(portal, portal.admin), join(portal, portal.person)
+    stand.faults.order(method="batch", kind="slow")
+
+    def click() -> None:
+        ask(author, colleague)
+        connection.close()
+
+    sender = threading.Thread(target=click)
+    sender.start()
+    deadline = time.monotonic() + 5
+    while not in_feed(portal, colleague) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    dispatch = Dispatch.objects.get()
+    answering.answer(colleague, key_of(dispatch), "Y")
+    stand.faults.release()
+    sender.join()
+    given = Answer.objects.select_related("notification").get()
+    assert states(dispatch) == {colleague.user_id: State.CONFIRMED}
+    assert given.tidied_at is None
+    assert given.notification.portal_notification_id is not None
+    assert tidy() == 1
+    assert in_feed(portal, colleague) == []
 
 
 def test_a_muted_recipient_answers_from_the_inbox(portal: world.Portal, admin: PortalUser, colleague: PortalUser) -> None:
