@@ -21,7 +21,7 @@ LONGEST_WIRE = 199
 LONGEST_TYPED = LONGEST_WIRE - len("|") - len(str(2**63 - 1))
 """Characters of a typed TAG or SUB_TAG, so that the largest possible user id still fits behind a TAG."""
 
-_GENERATED = re.compile(r"[0-9a-f]{32}:\d+")
+_GENERATED = re.compile(r"[0-9a-f]{32}:\d*")
 
 
 def clean(field: str, typed: str) -> str:
@@ -45,6 +45,11 @@ def wire_tag(tag: str, recipient_id: int, dispatch_key: UUID) -> str:
 def wire_sub_tag(tag: str, sub_tag: str) -> str:
     """The SUB_TAG to send, common to all recipients: the typed SUB_TAG, else the typed TAG, else none."""
     return sub_tag or tag
+
+
+def generated_sub_tag(dispatch_key: UUID) -> str:
+    """The SUB_TAG of a dispatch to many without a typed tag, so that all of it can be taken back in one call."""
+    return f"{dispatch_key.hex}:"
 
 
 def stored(wire: str, sender: Sender) -> str:
