@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from b24app import lifecycle, tasks
+from b24app import lifecycle, logs, tasks
 from b24app.bindings import introduce
 from b24app.frame.body import form_of
 from b24app.frame.launch import BadLaunch, Launch, LaunchRefused, LaunchUnproven, make_fields, verify
@@ -86,6 +86,7 @@ def _require_portal(form: QueryDict) -> Portal:
     portal = _proven_by_application_token(form)
     if portal is None:
         raise LaunchRefused("no known application_token")
+    logs.note(portal=portal.pk)
     return portal
 
 
@@ -114,6 +115,7 @@ def _require_admin(launch: Launch) -> PortalUser:
     )
     person = known.first()
     if person is not None:
+        logs.note(portal=person.portal_id, person=person.user_id)
         return person
     person = lifecycle.enter(launch)
     try:

@@ -2,14 +2,21 @@
 
 import logging
 from collections.abc import Callable
+from functools import cache
 
 from django.conf import settings
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 logger = logging.getLogger(__name__)
+
+
+class NotMigrated(Exception):
+    """The database lacks migrations of this version of the app."""
 
 
 @require_safe
@@ -22,9 +29,14 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the database and the queue answer, else 503; JSON names which of them does not."""
-    parts = {"database": _works(_ask_database), "queue": _works(_ask_queue)}
+    """200 when the database and the queue answer and every migration is applied, else 503; JSON names what is amiss.
+
+    Two small queries and one question to the queue: it may be asked every second.
+    """
+    parts = {"database": _works(_ask_database), "queue": _works(_ask_queue), "migrations": _works(_ask_migrations)}
     told = {part: "ok" if works else "unavailable" for part, works in parts.items()}
+    if not parts["migrations"]:
+        told["migrations"] = "pending" if parts["database"] else "unknown"
     return JsonResponse(told, status=200 if all(parts.values()) else 503)
 
 
@@ -46,3 +58,15 @@ def _ask_database() -> None:
 def _ask_queue() -> None:
     # The storage itself: in immediate mode the queue answers from memory.
     settings.HUEY.storage.queue_size()
+
+
+def _ask_migrations() -> None:
+    applied = set(MigrationRecorder(connection).migration_qs.values_list("app", "name"))
+    if not _last_migrations() <= applied:
+        raise NotMigrated
+
+
+@cache
+def _last_migrations() -> frozenset[tuple[str, str]]:
+    """The last migration of each app, which stands for those before it; files do not change while a process runs."""
+    return frozenset(MigrationLoader(None).graph.leaf_nodes())

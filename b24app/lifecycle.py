@@ -34,7 +34,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from b24app import oauth, tokens
+from b24app import logs, oauth, tokens
 from b24app.frame.launch import Launch, LaunchFields, remember
 from b24app.models import Bucket, CallLog, LaunchProof, MethodPause, Portal, PortalUser, Sender
 from b24app.rest.errors import RestError
@@ -81,6 +81,7 @@ def enter(launch: Launch, *, installer: bool = False) -> PortalUser:
         person.save(update_fields=["last_opened_at"])
         tokens.store(person, fields.auth_id, fields.refresh_id, info.expires_at)
         remember(person, fields.auth_id, info.expires_at)
+    logs.note(portal=portal.pk, person=person.user_id)
     return person
 
 
@@ -103,6 +104,7 @@ def _begin_again(portal: Portal) -> None:
 
 def enter_again(person: PortalUser, fields: LaunchFields, expires_at: datetime) -> PortalUser:
     """The same token again within its hour, remembered until `expires_at`: nothing new but the visit, and tokens in place of lost ones."""
+    logs.note(portal=person.portal_id, person=person.user_id)
     person.last_opened_at = timezone.now()
     person.save(update_fields=["last_opened_at"])
     if person.token_state != PortalUser.TokenState.VALID:

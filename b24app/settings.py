@@ -9,6 +9,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from b24app import logs
+from b24app.networks import read_networks
 from b24app.queue import make_queue
 from b24app.secrets_check import refuse_unusable_token_keys, refuse_weak_secrets
 
@@ -61,6 +63,7 @@ if DEBUG:
     INSTALLED_APPS.append("devportal")
 
 MIDDLEWARE = [
+    "b24app.middleware.logged",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -97,6 +100,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 HUEY_URL = env("HUEY_URL", default=f"sqlite:///{VAR_DIR / 'huey.sqlite3'}")
 HUEY = make_queue(HUEY_URL, immediate=False)
+
+# Who may read the figures at /metrics, and whose X-Forwarded-For is believed: addresses of proxies of our own.
+METRICS_ALLOW = read_networks("METRICS_ALLOW", env.list("METRICS_ALLOW", default=[]))
+TRUSTED_PROXIES = read_networks("TRUSTED_PROXIES", env.list("TRUSTED_PROXIES", default=[]))
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -144,7 +151,8 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = _https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# Asked from inside, past the TLS proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_REFERRER_POLICY = "no-referrer"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = None
 CSRF_COOKIE_SECURE = _https
@@ -158,18 +166,5 @@ SILENCED_SYSTEM_CHECKS = [
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        # run_huey gives it a handler of its own, which knows --quiet and names threads.
-        "huey": {"propagate": False},
-        # At DEBUG these print addresses and bodies, which hold tokens.
-        "requests_oauthlib": {"level": "INFO"},
-        "oauthlib": {"level": "INFO"},
-        "urllib3": {"level": "INFO"},
-    },
-}
+LOG_FORMAT = env("LOG_FORMAT", default="line" if DEBUG else "json")
+LOGGING = logs.configuration(LOG_FORMAT, env("LOG_LEVEL", default="INFO").upper())

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from b24app import events, health, install, oauth_views, opening, senders_page, settings_page
+from b24app import events, health, install, metrics, oauth_views, opening, senders_page, settings_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("app/", opening.app, name="app"),
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("oauth/callback/", oauth_views.callback, name="oauth-callback"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("frame/session/", opening.renew, name="frame-session"),
     path("frame/install/", install.connect, name="frame-install"),
     path("frame/settings/", settings_page.settings_page, name="settings"),

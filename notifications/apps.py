@@ -5,3 +5,10 @@ class NotificationsConfig(AppConfig):
     """The upper floor: what the app is for."""
 
     name = "notifications"
+
+    def ready(self) -> None:
+        # Models, which both modules need, are there from here on.
+        from b24app import metrics as floor
+        from notifications import metrics
+
+        floor.add("ledger", metrics.ledger)

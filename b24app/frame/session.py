@@ -18,6 +18,7 @@ from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 
+from b24app import logs
 from b24app.frame.body import form_of
 from b24app.frame.headers import frame_ancestors
 from b24app.frame.notices import toast
@@ -90,6 +91,7 @@ def frame_view(
             if known is None:
                 return HttpResponse(status=401)
             person, opened_in = known
+            logs.note(portal=person.portal_id, person=person.user_id)
             form_of(request)
             with translation.override(interface_language(person.portal, opened_in)), timezone.override(zone_of(person)):
                 frame_request = cast(FrameRequest, request)

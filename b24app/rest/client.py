@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from b24app import call_log
+from b24app import call_log, logs
 from b24app.models import Portal, PortalUser, Sender
 from b24app.rest import answers, budget, hosts, masking, transport
 from b24app.rest.access import Access, AdminAccess, PersonAccess, WebhookAccess
@@ -128,6 +128,7 @@ class PortalClient:
 
     def _ask(self, access: Access, method: str, body: Mapping[str, Any], logged: Mapping[str, Any], *, repeatable: bool) -> dict[str, Any]:
         """The content of a successful answer, after the repeats that its errors allow."""
+        logs.note(portal=self.portal.pk)
         deadline = Deadline(BACKGROUND_SECONDS) if self._background else self._click
         request = _Request(access, method, body, logged, deadline)
         tries = Tries(deadline, repeatable=repeatable)

@@ -15,7 +15,9 @@ _SECRET_KEYS = frozenset(
 # /rest/<user id>/<secret>/ of a webhook; a secret in a query; the token that a REST_CONFIRM notification carries in its tag.
 _SECRET_TEXTS = (
     re.compile(r"(/rest/\d+/)[^/\s\"'<>?]+"),
-    re.compile(r"((?:auth|access_token|refresh_token|client_secret|application_token|sessid)=)[^&\s\"'<>]+", re.IGNORECASE),
+    re.compile(
+        r"((?:auth|auth_id|refresh_id|access_token|refresh_token|client_secret|application_token|sessid)=)[^&\s\"'<>]+", re.IGNORECASE
+    ),
     re.compile(r"(REST_CONFIRM\|[^|]*\|)[^|\s\"]+", re.IGNORECASE),
 )
 

@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Never, TypeVar
@@ -81,7 +82,7 @@ def within(seconds: float, work: Callable[[], T]) -> T:
         except Exception as error:
             done.set_exception(error)
 
-    threading.Thread(target=run, daemon=True, name="exchange").start()
+    threading.Thread(target=copy_context().run, args=(run,), daemon=True, name="exchange").start()
     try:
         failure = done.exception(timeout=seconds)
     except TimeoutError:
