@@ -1,5 +1,6 @@
 """The ledger: what the app sent, to whom, what became of it, and who confirmed."""
 
+from typing import Any
 from uuid import uuid4
 
 from django.db import models
@@ -7,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from b24app.models import Portal, PortalUser, Sender
+from notifications import bbcode
 
 
 class Type(models.TextChoices):
@@ -32,7 +34,7 @@ class Dispatch(models.Model):
     # Sending goes on, or will by itself.
     UNDER_WAY = (State.QUEUED, State.RUNNING)
 
-    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="dispatches")
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="dispatches", db_index=False)
     sender = models.ForeignKey(Sender, on_delete=models.RESTRICT, related_name="dispatches")
     author = models.ForeignKey(PortalUser, on_delete=models.RESTRICT, related_name="+")
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
@@ -45,6 +47,8 @@ class Dispatch(models.Model):
     attach = models.JSONField(null=True)
     tag = models.CharField(max_length=200, blank=True)
     sub_tag = models.CharField(max_length=200, blank=True)
+    # Text and tags as they are searched: without codes, and case folded, which SQLite cannot do for every script.
+    search_text = models.TextField(editable=False)
     # Whom it was meant for, as chosen (notifications.audience); empty for people named one by one.
     audience = models.JSONField(default=dict)
     # Numbers of the recipients' PortalUser rows while the dispatch is READY; the notifications' own rows hold them afterwards.
@@ -64,6 +68,8 @@ class Dispatch(models.Model):
     # Counts changes of its notifications' states; DispatchCount rows were taken at `counted_change` (notifications.counts).
     change = models.PositiveBigIntegerField(default=0)
     counted_change = models.PositiveBigIntegerField(null=True)
+    # Whether the two differ. An index finds these, and need not be written at each change of `change`.
+    is_stale = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -74,10 +80,16 @@ class Dispatch(models.Model):
             models.Index(fields=["portal", "-id"], name="dispatches_newest_first"),
             models.Index(fields=["portal", "tag", "-id"], name="dispatches_by_tag"),
             models.Index(fields=["portal", "sub_tag", "-id"], name="dispatches_by_sub_tag"),
+            models.Index(fields=["portal", "-id"], condition=models.Q(is_stale=True), name="dispatches_stale"),
             # Few at any time: what is being sent, or waits to be.
             models.Index(fields=["portal", "-id"], condition=models.Q(finished_at=None), name="dispatches_open"),
             models.Index(fields=["portal"], condition=~models.Q(taking_back=""), name="dispatches_taken_back"),
         ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keeps what is searched in step with the text and the tags."""
+        self.search_text = "\n".join((bbcode.plain(self.message), self.tag, self.sub_tag)).casefold()
+        super().save(*args, **kwargs)
 
 
 class Notification(models.Model):
@@ -101,11 +113,12 @@ class Notification(models.Model):
     # In these states a copy is, or may be, in the recipient's feed.
     LIVE = (State.QUEUED, State.SENDING, State.SENT, State.UNKNOWN)
 
-    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="notifications")
-    sender = models.ForeignKey(Sender, on_delete=models.RESTRICT, related_name="notifications")
-    dispatch = models.ForeignKey(Dispatch, on_delete=models.RESTRICT, related_name="notifications")
-    author = models.ForeignKey(PortalUser, on_delete=models.RESTRICT, related_name="+")
-    recipient = models.ForeignKey(PortalUser, on_delete=models.RESTRICT, related_name="+")
+    # Every one of these stands first in an index below.
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="notifications", db_index=False)
+    sender = models.ForeignKey(Sender, on_delete=models.RESTRICT, related_name="notifications", db_index=False)
+    dispatch = models.ForeignKey(Dispatch, on_delete=models.RESTRICT, related_name="notifications", db_index=False)
+    author = models.ForeignKey(PortalUser, on_delete=models.RESTRICT, related_name="+", db_index=False)
+    recipient = models.ForeignKey(PortalUser, on_delete=models.RESTRICT, related_name="+", db_index=False)
     type = models.CharField(max_length=8, choices=Type.choices)
     tag = models.CharField(max_length=200, blank=True)
     sub_tag = models.CharField(max_length=200, blank=True)
@@ -123,11 +136,14 @@ class Notification(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["portal", "-id"], name="ledger_newest_first"),
-            models.Index(fields=["portal", "tag", "-id"], name="ledger_by_tag"),
-            models.Index(fields=["portal", "sub_tag", "-id"], name="ledger_by_sub_tag"),
-            models.Index(fields=["portal", "state", "-id"], name="ledger_by_state"),
-            models.Index(fields=["portal", "recipient", "-id"], name="ledger_by_recipient"),
+            # A page is read in the order of one of these and ends with its last row, however long the ledger (notifications.ledger).
+            models.Index(fields=["portal", "-dispatch", "-id"], name="ledger_newest_first"),
+            models.Index(fields=["portal", "tag", "-dispatch", "-id"], name="ledger_by_tag"),
+            models.Index(fields=["portal", "sub_tag", "-dispatch", "-id"], name="ledger_by_sub_tag"),
+            models.Index(fields=["portal", "state", "-dispatch", "-id"], name="ledger_by_state"),
+            models.Index(fields=["recipient", "-dispatch", "-id"], name="ledger_by_recipient"),
+            models.Index(fields=["author", "-dispatch", "-id"], name="ledger_by_author"),
+            models.Index(fields=["-dispatch", "-id"], name="ledger_of_dispatch"),
             models.Index(fields=["sender", "wire_sub_tag"], name="ledger_by_wire_sub_tag"),
             models.Index(fields=["sender", "wire_tag"], name="ledger_by_wire_tag"),
             models.Index(fields=["dispatch", "state", "id"], name="ledger_by_dispatch"),
@@ -144,12 +160,34 @@ class Notification(models.Model):
 class DispatchCount(models.Model):
     """How many of a dispatch's notifications are in a state, as of the dispatch's `counted_change`."""
 
-    dispatch = models.ForeignKey(Dispatch, on_delete=models.CASCADE, related_name="counts")
+    dispatch = models.ForeignKey(Dispatch, on_delete=models.CASCADE, related_name="counts", db_index=False)
     state = models.CharField(max_length=9, choices=Notification.State.choices)
     number = models.PositiveIntegerField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["dispatch", "state"], name="one_count_per_state")]
+
+
+class TagGroup(models.Model):
+    """What the dispatches of one TAG or SUB_TAG of one sender come to: the sum of their DispatchCount rows (notifications.counts)."""
+
+    class By(models.TextChoices):
+        TAG = "tag"
+        SUB_TAG = "sub_tag"
+
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+", db_index=False)
+    sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="+", db_index=False)
+    by = models.CharField(max_length=7, choices=By.choices)
+    value = models.CharField(max_length=200)
+    # The newest of its dispatches, and how many they are.
+    latest = models.ForeignKey(Dispatch, on_delete=models.RESTRICT, related_name="+")
+    dispatches = models.PositiveIntegerField()
+    # Numbers of notifications by state, for the states that occur.
+    counts = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sender", "by", "value"], name="one_group_per_tag")]
+        indexes = [models.Index(fields=["portal", "by", "-latest"], name="groups_newest_first")]
 
 
 class ConfirmationRequest(models.Model):
