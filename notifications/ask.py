@@ -73,11 +73,18 @@ def read(buttons: Sequence[Mapping[str, Any]]) -> tuple[Button, ...]:
 
 
 def link(key: UUID) -> str:
-    """The path of the portal that opens the app at the request with this key (bitrix24.md 8).
+    """The path of the portal that opens the app at the request with this key (bitrix24.md 8)."""
+    return _into_app(tab="ask", key=str(key))
 
-    The brackets of `params[…]` are encoded: PHP reads both alike, and a BB code's address would end at the first of them.
-    """
-    query = urlencode({"params[tab]": "ask", "params[key]": str(key)})
+
+def report_link(dispatch_id: int) -> str:
+    """The path of the portal that opens the app at the answers to a dispatch's request: for those who may see them only."""
+    return _into_app(tab="request", number=str(dispatch_id))
+
+
+def _into_app(**params: str) -> str:
+    # The brackets of `params[…]` are encoded: PHP reads both alike, and a BB code's address would end at the first of them.
+    query = urlencode({f"params[{name}]": value for name, value in params.items()})
     return f"/marketplace/view/{quote(settings.B24_APP_CODE, safe='')}/?{query}"
 
 

@@ -9,10 +9,14 @@ from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
 
 from b24app.models import Portal, PortalUser
+from b24app.queue import leaving
 from b24app.rest.client import as_portal
 from b24app.rest.errors import RestError
-from notifications import ledger, people, sending, tidying
+from notifications import closing, ledger, people, reminding, sending, tidying
 from notifications.models import Dispatch, Notification
+
+BATCHES_IN_TURN = 10
+"""Batches of reminders in one task."""
 
 LIFETIME = timedelta(days=60)
 """After this the portal erases a notification (bitrix24.md 6.10, observed in server source)."""
@@ -42,6 +46,36 @@ def tidy() -> None:
 def tidy_portal(portal_id: int) -> None:
     """Take one portal's answered requests out of people's feeds."""
     tidying.tidy(portal_id)
+
+
+@db_periodic_task(crontab(minute="*"))
+def remind() -> None:
+    """Begin the reminders whose time has come, and go on with those that nobody works on."""
+    reminding.begin_due()
+    for request_id in reminding.left():
+        remind_request(request_id)
+
+
+@db_task()
+def remind_request(request_id: int) -> None:
+    """Remind the people of one request, a few batches at a time: other tasks have their turn in between."""
+    for _batch in range(BATCHES_IN_TURN):
+        if leaving.is_set() or not reminding.step(request_id):
+            return
+    remind_request(request_id)
+
+
+@db_periodic_task(crontab(minute="*"))
+def tell_senders() -> None:
+    """Find the requests whose senders are to be told what came of them; a portal that is slow keeps no other waiting."""
+    for request_id in closing.to_tell():
+        tell_sender(request_id)
+
+
+@db_task()
+def tell_sender(request_id: int) -> None:
+    """Tell the sender of one request that everybody has answered, or that the time is over."""
+    closing.tell(request_id)
 
 
 @db_periodic_task(crontab(minute="*/5"))
