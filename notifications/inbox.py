@@ -27,6 +27,9 @@ OTHERS = 3
 BATCH = 50
 """Commands in one batch (page settings/how-to-call-rest-api/batch)."""
 
+NEWS_SECONDS = 3.0
+"""How long a look for news may take: the page asks by itself, and leaves what room there is to people's clicks."""
+
 MOST_PAGES = 10
 """Pages that one look for news may take: an end, whatever the portal answers."""
 
@@ -137,7 +140,7 @@ def news(person: PortalUser, seen: Newest) -> News:
 
     One call, and one more per 50 confirmations that stand before the rest or per 50 new ones: the portal tells no shorter way.
     """
-    client = as_person(person)
+    client = as_person(person, background=True, seconds=NEWS_SECONDS)
     fresh: list[FeedItem] = []
     authors: dict[int, FeedPerson] = {}
     cursor = ""

@@ -17,8 +17,11 @@ from b24app.rest.deadline import Deadline
 from b24app.rest.errors import RestError
 
 RESERVED_FOR_CLICKS = 10
-# Requests reach the portal a little after we counted them, and not all equally late: a second's worth of draining is kept free.
+# Requests reach the portal a little after we counted them, and not all equally late: clicks leave a second's worth of draining free. What
+# background work leaves to clicks is more than that.
 _MARGIN = 2
+# A count this much later than now was taken before the clock was set back, not by a machine whose clock is a little ahead.
+_SKEW = 5.0
 # doc: error-codes ("lifted automatically after 10 minutes"), for an answer that names no operating_reset_at.
 _USUAL_PAUSE = 600.0
 # Half of a method's usual 480 s of operating time.
@@ -55,17 +58,24 @@ def take_slot(portal: Portal, *, background: bool, deadline: Deadline) -> Bucket
     """
     bucket, _created = Bucket.objects.get_or_create(portal=portal)
     plan = limits(portal)
-    room = plan.capacity - _MARGIN - (RESERVED_FOR_CLICKS if background else 0)
+    room = _room(plan, background=background)
     while bucket.counted is not False:
         at = now()
-        level = max(0.0, bucket.level - max(0.0, at - bucket.measured_at) * plan.drain) + 1
+        level = _level(bucket, plan, at) + 1
         if level <= room:
             if _write(bucket, level, at):
                 break
+        elif bucket.measured_at > at + _SKEW:
+            _write(bucket, bucket.level, at)
         elif not deadline.pause((level - room) / plan.drain):
             raise RestError("BUDGET_EXHAUSTED", retry_at=at + (level - room) / plan.drain)
         bucket.refresh_from_db()
     return bucket
+
+
+def give_back(bucket: Bucket) -> None:
+    """Uncount a request that was not made after all."""
+    Bucket.objects.filter(pk=bucket.pk).update(level=F("level") - 1, version=F("version") + 1)
 
 
 def has_room(portal: Portal) -> bool:
@@ -87,8 +97,8 @@ def outlook(portal: Portal, requests: int) -> Outlook:
     if bucket is not None and bucket.counted is False:
         return Outlook(0.0, False)
     plan = limits(portal)
-    level = max(0.0, bucket.level - max(0.0, now() - bucket.measured_at) * plan.drain) if bucket else 0.0
-    room = plan.capacity - _MARGIN - RESERVED_FOR_CLICKS
+    level = _level(bucket, plan, now()) if bucket else 0.0
+    room = _room(plan, background=True)
     # What a second drains may just have been taken again by the next request.
     return Outlook(max(0.0, (level + requests - room) / plan.drain), level + max(1.0, plan.drain) > room)
 
@@ -166,6 +176,16 @@ def _seconds(value: Any) -> float:
 
 def _moment(epoch: float) -> datetime:
     return datetime.fromtimestamp(epoch, UTC)
+
+
+def _room(plan: Limits, *, background: bool) -> float:
+    """How full the bucket may become by one more request; at least that one fits, however small the bucket is."""
+    return max(1.0, plan.capacity - (RESERVED_FOR_CLICKS if background else _MARGIN))
+
+
+def _level(bucket: Bucket, plan: Limits, at: float) -> float:
+    """What is left in the bucket at that time."""
+    return max(0.0, bucket.level - max(0.0, at - bucket.measured_at) * plan.drain)
 
 
 def _write(bucket: Bucket, level: float, at: float) -> bool:

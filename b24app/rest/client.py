@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from b24app import call_log, logs
-from b24app.models import Portal, PortalUser, Sender
+from b24app.models import Bucket, Portal, PortalUser, Sender
 from b24app.rest import answers, budget, hosts, masking, transport
 from b24app.rest.access import Access, AdminAccess, PersonAccess, WebhookAccess
 from b24app.rest.calls import Answer, Call, Outcome
@@ -35,9 +35,12 @@ _REQUEST_SECONDS = 62.0
 _REDIRECTS = frozenset({301, 302, 307, 308})
 
 
-def as_person(person: PortalUser, *, background: bool = False) -> "PortalClient":
-    """A client that acts as that person with their own token, without a fallback."""
-    return PortalClient(person.portal, lambda: PersonAccess(person), background=background)
+def as_person(person: PortalUser, *, background: bool = False, seconds: float | None = None) -> "PortalClient":
+    """A client that acts as that person with their own token, without a fallback.
+
+    `seconds` is for background work that somebody's page waits for: all calls together end within them.
+    """
+    return PortalClient(person.portal, lambda: PersonAccess(person), background=background, seconds=seconds)
 
 
 def as_portal(portal: Portal, *, background: bool = False) -> "PortalClient":
@@ -64,11 +67,17 @@ class _Request:
 class PortalClient:
     """Calls one portal for one click, or for one task with background=True. All calls of a click share its time limit."""
 
-    def __init__(self, portal: Portal, access: Callable[[], Access], *, background: bool) -> None:
+    def __init__(self, portal: Portal, access: Callable[[], Access], *, background: bool, seconds: float | None = None) -> None:
         self.portal = portal
         self._access = access
         self._background = background
-        self._click = of_request(CLICK_SECONDS)
+        self._slot: Bucket | None = None
+        # Each call of a task has its own time; those of a click share what there is.
+        self._shared = None if background and seconds is None else of_request(seconds or CLICK_SECONDS)
+
+    def hold(self, slot: Bucket) -> None:
+        """Use this slot, which the caller has taken (budget.take_slot), for the next request instead of taking one."""
+        self._slot = slot
 
     def run(self, call: Call[T]) -> T:
         """Make one call and return its typed value. Raises RestError."""
@@ -129,7 +138,7 @@ class PortalClient:
     def _ask(self, access: Access, method: str, body: Mapping[str, Any], logged: Mapping[str, Any], *, repeatable: bool) -> dict[str, Any]:
         """The content of a successful answer, after the repeats that its errors allow."""
         logs.note(portal=self.portal.pk)
-        deadline = Deadline(BACKGROUND_SECONDS) if self._background else self._click
+        deadline = self._shared or Deadline(BACKGROUND_SECONDS)
         request = _Request(access, method, body, logged, deadline)
         tries = Tries(deadline, repeatable=repeatable)
         while True:
@@ -146,11 +155,11 @@ class PortalClient:
         """One call; at a portal that has moved, the same call once more at its new address."""
         credentials = _credentials(request)
         base = request.access.base()
-        bucket = budget.take_slot(self.portal, background=self._background, deadline=request.deadline)
+        bucket = self._take_slot(request.deadline)
         reply = self._exchange(request, base, credentials)
         if reply.status in _REDIRECTS:
             base = _moved_base(base, request.method, reply.location)
-            budget.take_slot(self.portal, background=self._background, deadline=request.deadline)
+            self._take_slot(request.deadline)
             reply = self._exchange(request, base, credentials)
             if answers.is_rest(reply):
                 request.access.moved(base)
@@ -163,6 +172,10 @@ class PortalClient:
             budget.learn(bucket, content.get("time"))
             budget.note_operating(self.portal, request.method, content.get("time"))
         return content
+
+    def _take_slot(self, deadline: Deadline) -> Bucket:
+        held, self._slot = self._slot, None
+        return held or budget.take_slot(self.portal, background=self._background, deadline=deadline)
 
     def _exchange(self, request: _Request, base: str, credentials: Mapping[str, str]) -> transport.Reply:
         """One HTTP request, and its row in the log. Raises RestError when there is no reply."""

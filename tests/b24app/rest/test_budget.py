@@ -60,12 +60,41 @@ def test_fills_and_drains_as_the_plan_says(row: Portal, clock: time_machine.Trav
 
 
 def test_background_work_leaves_ten_slots_for_clicks(row: Portal, clock: time_machine.Traveller) -> None:
-    """design.md 5."""
-    takes(row, background=True)
-    assert takes(row) == 10
-    clock.shift(2)
+    """design.md 5. Of the portal's 50, background work takes 40: no further margin, as what clicks are left with is more than that."""
+    assert takes(row, background=True) == 40
+    assert takes(row) == 8
+    clock.shift(3)
     assert takes(row, background=True) == 0
-    assert takes(row) == 4
+    assert takes(row) == 6
+
+
+def test_however_small_the_bucket_is_something_goes_out(row: Portal, clock: time_machine.Traveller) -> None:
+    row.bucket_capacity, row.bucket_drain = 5, 1
+    assert takes(row, background=True) == 1
+    clock.shift(1)
+    assert takes(row, background=True) == 1
+
+
+def test_limits_set_for_a_portal_go_before_its_plans(row: Portal, clock: time_machine.Traveller) -> None:
+    row.bucket_capacity, row.bucket_drain = 100, 20
+    assert takes(row, background=True) == 90
+    clock.shift(1)
+    assert takes(row, background=True) == 20
+
+
+def test_a_slot_that_is_given_back_is_free_again(row: Portal, clock: time_machine.Traveller) -> None:
+    takes(row)
+    budget.give_back(Bucket.objects.get())
+    assert takes(row) == 1
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_jumps_holds_nobody_up(row: Portal, clock: time_machine.Traveller, hours: int) -> None:
+    takes(row)
+    clock.shift(hours * 3600)
+    takes(row)
+    clock.shift(3)
+    assert takes(row) >= 6
 
 
 def test_says_when_there_will_be_room(row: Portal, clock: time_machine.Traveller) -> None:
@@ -75,7 +104,7 @@ def test_says_when_there_will_be_room(row: Portal, clock: time_machine.Traveller
     assert caught.value.retry_at == pytest.approx(time.time() + 0.5)
     with pytest.raises(RestError) as caught:
         take(row, background=True)
-    assert caught.value.retry_at == pytest.approx(time.time() + 5.5)
+    assert caught.value.retry_at == pytest.approx(time.time() + 4.5)
 
 
 def test_waits_for_room_within_the_deadline(row: Portal) -> None:
@@ -169,6 +198,25 @@ def test_one_batch_is_one_slot(stand: Stand, person: PortalUser) -> None:
     for _ in range(3):
         as_person(person).run_batch({str(n): plain("profile") for n in range(50)})
     assert Bucket.objects.get().level <= 3
+
+
+def test_a_slot_that_is_held_already_is_not_counted_twice(stand: Stand, person: PortalUser) -> None:
+    caller = as_person(person, background=True)
+    caller.hold(budget.take_slot(person.portal, background=True, deadline=Deadline(0)))
+    caller.run(plain("profile"))
+    assert Bucket.objects.get().level <= 1
+    caller.run(plain("profile"))
+    assert Bucket.objects.get().level > 1
+
+
+def test_background_work_that_a_page_waits_for_gives_up_soon(stand: Stand, person: PortalUser) -> None:
+    takes(person.portal, background=True)
+    started = time.monotonic()
+    with pytest.raises(RestError) as caught:
+        as_person(person, background=True, seconds=0.2).run(plain("profile"))
+    assert time.monotonic() - started < 1
+    assert caught.value.code == "BUDGET_EXHAUSTED"
+    assert as_person(person).run(plain("profile"))["ID"], "room for a click"
 
 
 def test_a_click_gives_up_in_time_when_others_use_up_the_limit(
