@@ -132,8 +132,7 @@ def _moving_buckets() -> Iterable[Bucket]:
 
 
 def _fill(bucket: Bucket) -> float:
-    limits = budget.limits(bucket.portal)
-    return max(0.0, bucket.level - max(0.0, budget.now() - bucket.measured_at) * limits.drain) / limits.capacity
+    return budget.level(bucket) / budget.limits(bucket.portal).capacity
 
 
 def _queue() -> Iterator[Metric]:

@@ -31,6 +31,8 @@ def environment() -> dict[str, str]:
     return {
         "DATABASE_URL": f"sqlite:///{VAR / 'db.sqlite3'}",
         "HUEY_URL": f"sqlite:///{VAR / 'huey.sqlite3'}",
+        "LOG_FORMAT": "line",
+        "LOG_LEVEL": "WARNING",
         **os.environ,
         "DJANGO_DEBUG": "off",
         "DJANGO_SECRET_KEY": secrets.token_urlsafe(60),
@@ -57,7 +59,7 @@ def prepare(env: dict[str, str]) -> None:
 
 def start(env: dict[str, str]) -> list[subprocess.Popen[bytes]]:
     """The three processes: stand-in portals, web, worker."""
-    web = [str(BIN / "gunicorn"), "b24app.wsgi", "--bind", f"127.0.0.1:{APP_PORT}", "--threads", "8", "--no-control-socket"]
+    web = [str(BIN / "gunicorn"), "b24app.wsgi", "--bind", f"127.0.0.1:{APP_PORT}", "--threads", "8"]
     web += ["--log-level", "warning"]
     commands = [
         # The stand-in is a developer's command and needs DEBUG; the app under demonstration does not.

@@ -103,6 +103,11 @@ def outlook(portal: Portal, requests: int) -> Outlook:
     return Outlook(max(0.0, (level + requests - room) / plan.drain), level + max(1.0, plan.drain) > room)
 
 
+def level(bucket: Bucket) -> float:
+    """How many requests are in the bucket by now."""
+    return _level(bucket, limits(bucket.portal), now())
+
+
 def learn(bucket: Bucket, time_block: object) -> None:
     """Note from the `time` of a first single call's answer whether this portal counts.
 
