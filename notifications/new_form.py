@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from b24app.models import Sender
 from notifications import api, attach_input, sending
+from notifications.ask_form import AskForm
 from notifications.errors import InvalidInput
 from notifications.models import Notification
 
@@ -53,7 +54,8 @@ class Recipient:
 class NewForm(forms.Form):
     """A notification to write. `people` are the chosen recipients, kept as chips whatever else is wrong.
 
-    `senders` are those that can be chosen from, the app first. What is not valid yet can be read all the same, for the preview.
+    `senders` are those that can be chosen from, the app first; `asks` is what is asked of the recipients. What is not valid yet can be
+    read all the same, for the preview.
     """
 
     key = forms.UUIDField(widget=forms.HiddenInput)
@@ -105,6 +107,7 @@ class NewForm(forms.Form):
         else:
             # Nothing to choose: the app sends by itself.
             del self.fields["sender"]
+        self.asks = AskForm(senders[0].portal, data)
         self._senders = senders
         self._posted = data if data is not None else QueryDict()
 
@@ -131,11 +134,11 @@ class NewForm(forms.Form):
     def draft(self) -> sending.Draft:
         """What is to be sent, once the form is valid."""
         names = ("type", "message", "tag", "sub_tag", "message_out", "attach")
-        return sending.Draft(**{name: self.cleaned_data[name] for name in names})
+        return sending.Draft(**{name: self.cleaned_data[name] for name in names}, ask=self.asks.ask())
 
     def is_complete(self) -> bool:
         """Whether there is everything that a notification needs; what is missing is named beside its field."""
-        complete = self.is_valid()
+        complete = self.is_valid() & self.asks.is_valid()
         if "key" in self.errors:
             self.renew_key()
             self.add_error(None, _("This page was out of date. Press Send again."))

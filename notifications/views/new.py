@@ -18,7 +18,7 @@ from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import PortalUser, Sender
 from b24app.roles import may_send
 from b24app.senders import usable
-from notifications import attach, attach_input, composing, recording, sending
+from notifications import attach, attach_input, composing, recording, sending, wire
 from notifications.errors import InvalidInput
 from notifications.models import Notification
 from notifications.new_form import NewForm
@@ -121,14 +121,21 @@ def _preview(request: FrameRequest, form: NewForm, owner: PortalUser | None) -> 
     except InvalidInput:
         value = None
     token, colour = attach_input.colours(value)
+    sent = wire.content(form.typed("message"), "", _with_blocks(value), form.asks.asked(), request.person)
     return Preview(
         author=None if is_system else owner or request.person,
         begins_with_app=is_system and owner is None,
-        text=form.typed("message").strip(),
-        blocks=attach.read(value, request.portal.origin),
+        text=sent.message,
+        blocks=attach.read(sent.attach, request.portal.origin),
         colour_token=token,
         colour=colour,
     )
+
+
+def _with_blocks(value: Any) -> Any:
+    """The attachment while it has blocks that others can join; None for what is still being written."""
+    blocks = value.get("BLOCKS") if isinstance(value, dict) else value
+    return value if isinstance(blocks, list) else None
 
 
 def _attachment(typed: str) -> Attachment:

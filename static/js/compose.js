@@ -67,7 +67,7 @@
 
   function isEmpty(form) {
     const texts = ["message", "message_out", "tag", "sub_tag", "attach"].map((name) => form.elements[name].value);
-    return !texts.some((text) => text.trim()) && !form.querySelector(".chip-person");
+    return !texts.some((text) => text.trim()) && !form.querySelector(".chip-person, [name='ask-wanted']:checked");
   }
 
   function discard(button) {
