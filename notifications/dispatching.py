@@ -27,6 +27,11 @@ _State = Dispatch.State
 _Row = Notification.State
 
 
+def may_act(person: PortalUser, dispatch: Dispatch) -> bool:
+    """Whether this dispatch is this person's to act on: their own, or anybody's for those who may send and see everything."""
+    return dispatch.author_id == person.pk or (may_see_all(person) and may_send(person))
+
+
 def start(person: PortalUser, dispatch_id: int) -> Dispatch:
     """Write a READY dispatch's notifications, one per recipient, and queue it. All rows are written, or none."""
     dispatch = _to_send(person, dispatch_id)
@@ -132,9 +137,9 @@ def discard(person: PortalUser, dispatch_id: int) -> None:
 
 
 def _own(person: PortalUser, dispatch_id: int) -> Dispatch:
-    """The dispatch, if it is this person's to act on: their own, or anybody's for those who may send and see everything."""
+    """The dispatch, if it is this person's to act on (may_act)."""
     dispatch = Dispatch.objects.select_related("sender__portal").filter(portal=person.portal, pk=dispatch_id).first()
-    if dispatch is None or not (dispatch.author_id == person.pk or (may_see_all(person) and may_send(person))):
+    if dispatch is None or not may_act(person, dispatch):
         raise InvalidInput("dispatch", _("There is no such dispatch, or it is not yours. Open the list of dispatches again."))
     return dispatch
 
