@@ -75,8 +75,7 @@ def _tell(request: ConfirmationRequest, why: Why) -> bool:
     if not ConfirmationRequest.objects.filter(Q(**{column: None}), pk=request.pk, closed_at=None).update(**{column: now}):
         return False
     dispatch = request.dispatch
-    # Generated as for a recipient whose number nobody has: it is neither typed nor in any row of the ledger.
-    notice = api.Notice(dispatch.author.user_id, _words(request, why), tag=tags.wire_tag("", 0, request.key))
+    notice = api.Notice(dispatch.author.user_id, _words(request, why), tag=tags.report_tag(request.key))
     try:
         as_portal(dispatch.portal, background=True).run(api.system_add(notice))
     except RestError as error:

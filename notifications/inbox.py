@@ -279,8 +279,9 @@ def _item(
 
 
 def _sender_of(item: FeedItem, senders: Sequence[Sender]) -> Sender | None:
-    """The sender in whose namespace the item is: by TAG, or by SUB_TAG where it has no TAG."""
-    return next((sender for sender in senders if tags.in_namespace(item.tag or item.sub_tag, sender)), None)
+    """The sender in whose namespace the item is: by TAG, or by SUB_TAG where it has no TAG. None where the app itself tells something."""
+    sender = next((sender for sender in senders if tags.in_namespace(item.tag or item.sub_tag, sender)), None)
+    return None if sender and tags.is_report(item.tag, sender) else sender
 
 
 def _rows_of(person: PortalUser, items: Sequence[FeedItem], senders: Sequence[Sender]) -> dict[str, Notification]:

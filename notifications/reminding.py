@@ -22,7 +22,7 @@ from b24app.rest.client import PortalClient
 from b24app.rest.errors import Policy, RestError
 from notifications import api, ledger, recording, reporting, wire
 from notifications.errors import InvalidInput
-from notifications.models import Answer, ConfirmationRequest, Notification
+from notifications.models import ConfirmationRequest, Notification
 from notifications.senders import client_of
 
 BATCH = 50
@@ -235,8 +235,10 @@ def _record(
             if not ours.update(**changes) and outcome.value is not None:
                 crossed[row.pk] = changes
         ledger.changed([request.dispatch_id])
-    if crossed:
-        _tidy_crossed(client, crossed)
+    # Closed while their reminder was on its way: that must not stay in the feed.
+    for row in Notification.objects.filter(pk__in=crossed, state=State.REPLACED):
+        _send_newer_again(row)
+    recording.take_back(client, crossed)
 
 
 def _changes(outcome: Outcome[int | None], now: datetime) -> dict[str, Any]:
@@ -250,19 +252,6 @@ def _changes(outcome: Outcome[int | None], now: datetime) -> dict[str, Any]:
         # What the person has is not certain, nor its number: it is sent once more as any row of unknown fate (sending.settle).
         return {"state": State.UNKNOWN, "error_code": outcome.error.row[:64], "lease_until": now + recording.FIRST_WAIT}
     return {"lease_until": None}
-
-
-def _tidy_crossed(client: PortalClient, crossed: Mapping[int, dict[str, Any]]) -> None:
-    """These rows were closed while their reminder was on its way: the reminder must not stay in the feed."""
-    now = timezone.now()
-    for pk, changes in crossed.items():
-        with transaction.atomic():
-            # It took the place of the answered notification, so that is what the person's feed has to lose.
-            if Answer.objects.filter(notification=pk).update(tidied_at=None, tidy_after=now, tidy_attempts=0):
-                Notification.objects.filter(pk=pk).update(portal_notification_id=changes["portal_notification_id"])
-    for row in Notification.objects.filter(pk__in=crossed, state=State.REPLACED):
-        _send_newer_again(row)
-    recording.take_back(client, crossed)
 
 
 def _send_newer_again(row: Notification) -> None:

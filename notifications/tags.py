@@ -21,7 +21,8 @@ LONGEST_WIRE = 199
 LONGEST_TYPED = LONGEST_WIRE - len("|") - len(str(2**63 - 1))
 """Characters of a typed TAG or SUB_TAG, so that the largest possible user id still fits behind a TAG."""
 
-_GENERATED = re.compile(r"[0-9a-f]{32}:\d*")
+_REPORT = re.compile(r"[0-9a-f]{32}:report")
+_GENERATED = re.compile(rf"[0-9a-f]{{32}}:\d*|{_REPORT.pattern}")
 
 
 def clean(field: str, typed: str) -> str:
@@ -50,6 +51,16 @@ def wire_sub_tag(tag: str, sub_tag: str) -> str:
 def generated_sub_tag(dispatch_key: UUID) -> str:
     """The SUB_TAG of a dispatch to many without a typed tag, so that all of it can be taken back in one call."""
     return f"{dispatch_key.hex}:"
+
+
+def report_tag(request_key: UUID) -> str:
+    """The TAG to send with what the sender of a confirmation request is told: like none that was typed or made for a recipient."""
+    return f"{request_key.hex}:report"
+
+
+def is_report(stored: str, sender: Sender) -> bool:
+    """Whether a stored TAG is a `report_tag` of this sender."""
+    return in_namespace(stored, sender) and _REPORT.fullmatch(strip(stored, sender)) is not None
 
 
 def stored(wire: str, sender: Sender) -> str:
