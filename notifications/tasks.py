@@ -12,7 +12,7 @@ from b24app.models import Portal, PortalUser
 from b24app.queue import leaving
 from b24app.rest.client import as_portal
 from b24app.rest.errors import RestError
-from notifications import closing, ledger, people, reminding, sending, tidying
+from notifications import closing, ledger, people, preparing, reminding, sending, tidying
 from notifications.models import Dispatch, Notification
 
 BATCHES_IN_TURN = 10
@@ -76,6 +76,25 @@ def tell_senders() -> None:
 def tell_sender(request_id: int) -> None:
     """Tell the sender of one request that everybody has answered, or that the time is over."""
     closing.tell(request_id)
+
+
+@db_task()
+def prepare_dispatch(dispatch_id: int) -> None:
+    """Read whom a dispatch is for."""
+    preparing.fill(dispatch_id)
+
+
+@db_periodic_task(crontab(minute="*"))
+def prepare_lost() -> None:
+    """Find the dispatches whose audience nobody reads, because their worker died."""
+    for dispatch_id in preparing.lost():
+        prepare_dispatch(dispatch_id)
+
+
+@db_periodic_task(crontab(hour="3", minute="30"))
+def discard_old_preparations() -> int:
+    """Throw away what was prepared a day ago and never started; returns how many."""
+    return preparing.discard_old()
 
 
 @db_periodic_task(crontab(minute="*/5"))
