@@ -152,7 +152,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             told["exception"] = self.formatException(record.exc_info)
-        return json.dumps(masking.mask(told), ensure_ascii=False)
+        # What some programs take for the end of a line is escaped as well; JSON itself does so below U+0020.
+        return _CONTROL.sub(lambda found: f"\\u{ord(found.group()):04x}", json.dumps(masking.mask(told), ensure_ascii=False))
 
 
 class LineFormatter(logging.Formatter):

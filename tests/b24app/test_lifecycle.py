@@ -17,7 +17,7 @@ from b24app.rest.client import as_portal
 from devportal.server import Stand
 from devportal.world import App
 from devportal.world import Portal as StandPortal
-from notifications.models import Dispatch, Notification
+from notifications.models import Answer, ConfirmationRequest, Dispatch, DispatchCount, Lane, Notification, TagGroup
 from tests.b24app.conftest import Browser, rows
 
 pytestmark = pytest.mark.django_db
@@ -38,13 +38,24 @@ def plant_ledger(member_id: str) -> Notification:
     portal = Portal.objects.get(member_id=member_id)
     person = portal.people.get(is_admin=True)
     recipient = PortalUser.objects.create(portal=portal, user_id=77, name="Planted Recipient", photo="https://planted.example/photo.png")
-    dispatch = Dispatch.objects.create(portal=portal, author=person, key=uuid.uuid4())
+    sender = portal.senders.get(kind="app")
+    dispatch = Dispatch.objects.create(
+        portal=portal, sender=sender, author=person, key=uuid.uuid4(), type="personal", message="planted message", tag="planted-tag"
+    )
     Sender.objects.create(portal=portal, kind="webhook", name="Planted webhook", webhook_url="https://planted.example/rest/1/planted/")
     MethodPause.objects.create(portal=portal, method="im.notify", until=timezone.now())
-    return Notification.objects.create(
-        portal=portal, sender=portal.senders.get(kind="app"), dispatch=dispatch, author=person, recipient=recipient, type="personal",
-        tag="planted-tag", wire_tag="planted-tag|77", message="planted message", state="sent",
+    notification = Notification.objects.create(
+        portal=portal, sender=sender, dispatch=dispatch, author=person, recipient=recipient, type="personal", tag="planted-tag",
+        wire_tag="planted-tag|77", state="confirmed",
     )  # fmt: skip
+    DispatchCount.objects.create(dispatch=dispatch, state="confirmed", number=1)
+    TagGroup.objects.create(portal=portal, sender=sender, by="tag", value="planted-tag", latest=dispatch, dispatches=1, counts={})
+    request = ConfirmationRequest.objects.create(dispatch=dispatch, buttons=[{"label": "Planted button"}], closed_by=person)
+    Answer.objects.create(
+        request=request, notification=notification, value="yes", label="Planted button", reason="planted", answered_at=timezone.now()
+    )
+    Lane.objects.create(portal=portal, owner="planted")
+    return notification
 
 
 def everything() -> str:
@@ -209,6 +220,7 @@ def test_removal_with_clean_leaves_no_row_and_no_token_in_any_table(
     planted = [*secrets, installed.member_id, installed.domain, installed.admin.full_name, "planted", "Planted"]
     before = everything()
     assert all(value in before for value in planted), "the search must be able to find what it looks for"
+    assert [table for table, held in rows().items() if not held] == [], "a table that holds nothing proves nothing"
 
     installed.uninstall(app, clean=True)
     assert browser_of.deliver() == [200]
