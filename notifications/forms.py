@@ -7,15 +7,21 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from notifications import ledger
-from notifications.models import Notification
+from notifications import history, ledger
+from notifications.models import Dispatch, Notification
 from notifications.shapes import LARGEST_ID
 
 _ID = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 
-VIEWS = [("list", _("List")), ("tag", _("By TAG")), ("sub_tag", _("By SUB_TAG"))]
+VIEWS = [("list", _("List")), ("tag", _("By TAG")), ("sub_tag", _("By SUB_TAG")), ("dispatches", _("Dispatches"))]
+GROUPS = VIEWS[1:3]
 
 ANY_STATE = [("", _("Any state")), *Notification.State.choices]
+ANY_DISPATCH_STATE = [
+    ("", _("Any state")),
+    ("unsent", _("Not sent yet")),
+    *((state.value, state.label) for state in Dispatch.State if state not in history.NOT_SENT_YET),
+]
 
 
 def _line(**attrs: Any) -> forms.TextInput:
@@ -25,16 +31,20 @@ def _line(**attrs: Any) -> forms.TextInput:
 class FilterForm(forms.Form):
     """What narrows the Sent list. All fields may be empty; one that cannot be read narrows nothing.
 
-    `view` asks for the list or for groups; `opened` tells from which groups the list was opened, for the way back.
+    `view` asks for the list, for groups or for dispatches; `opened` tells from which groups the list was opened, for the way back.
     """
 
     view = forms.ChoiceField(required=False, choices=VIEWS)
-    opened = forms.ChoiceField(required=False, choices=VIEWS[1:])
+    opened = forms.ChoiceField(required=False, choices=GROUPS)
     words = forms.CharField(required=False)
     tag = forms.CharField(required=False, label=_("TAG"), widget=_line())
     sub_tag = forms.CharField(required=False, label=_("SUB_TAG"), widget=_line())
     person = forms.CharField(required=False, label=_("Recipient"), widget=_line())
     state = forms.ChoiceField(required=False, label=_("State"), choices=ANY_STATE, widget=forms.Select(attrs={"class": "control"}))
+    # Its label stands beside no other "State": the page shows one of the two, by the view.
+    dispatch_state = forms.ChoiceField(
+        required=False, label=_("State"), choices=ANY_DISPATCH_STATE, widget=forms.Select(attrs={"class": "control"})
+    )
     sender = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
     before = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
 
@@ -49,6 +59,20 @@ class FilterForm(forms.Form):
         by: ledger.By | None = view if view in ("tag", "sub_tag") else None
         return by
 
+    @property
+    def shown(self) -> str:
+        """The view that is asked for; the list when none is."""
+        return self.cleaned_data.get("view") or "list"
+
+    def dispatch_filters(self) -> history.Filters:
+        """The filter as the history of dispatches takes it."""
+        return history.Filters(
+            tag=self.cleaned_data.get("tag", ""),
+            sub_tag=self.cleaned_data.get("sub_tag", ""),
+            words=self.cleaned_data.get("words", ""),
+            state=self.cleaned_data.get("dispatch_state", ""),
+        )
+
     def filters(self) -> ledger.Filters:
         """The filter as the ledger takes it."""
         return ledger.Filters(
@@ -59,6 +83,21 @@ class FilterForm(forms.Form):
             words=self.cleaned_data.get("words", ""),
             sender=self.cleaned_data.get("sender"),
         )
+
+
+class RowsForm(forms.Form):
+    """What narrows the recipients of a dispatch, and after which row the next page begins. What cannot be read narrows nothing."""
+
+    state = forms.ChoiceField(required=False, label=_("State"), choices=ANY_STATE, widget=forms.Select(attrs={"class": "control"}))
+    reason = forms.CharField(required=False)
+    after = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
+
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data, auto_id="rows-%s")
+        self.full_clean()
+        self.chosen_state: str = self.cleaned_data.get("state", "")
+        self.chosen_reason: str = self.cleaned_data.get("reason", "")
+        self.chosen_after: int | None = self.cleaned_data.get("after")
 
 
 class TagForm(forms.Form):

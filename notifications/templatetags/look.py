@@ -1,17 +1,20 @@
 """How values look on the page: times as the portal writes them, initials and colours of people, colours of tags and states."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zlib import crc32
 
 from django import template
 from django.utils import dateformat, timezone
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from notifications import bbcode as codes
 from notifications import recording
-from notifications.models import Notification
+from notifications.audience import Audience
+from notifications.models import Dispatch, Notification
 
 register = template.Library()
 
@@ -26,6 +29,14 @@ STATE_CLASSES = {
     Notification.State.CONFIRMED: "badge-violet",
 }
 
+DISPATCH_CLASSES = {
+    Dispatch.State.PREPARING: "badge-wait",
+    Dispatch.State.READY: "badge-warn",
+    Dispatch.State.QUEUED: "badge-wait",
+    Dispatch.State.RUNNING: "badge-wait",
+    Dispatch.State.PAUSED: "badge-warn",
+    Dispatch.State.DONE: "badge-ok",
+}
 
 _ENDINGS = {
     Notification.State.REPLACED: gettext_lazy("A newer notification with the same TAG for the same person took its place."),
@@ -40,17 +51,29 @@ def when(moment: datetime | None) -> str:
         return ""
     local = timezone.localtime(moment)
     today = timezone.localdate()
-    # Django writes "PM"; the portal writes "pm" (look.md 2, Date and time).
-    clock = dateformat.format(local, pgettext("time, in Django's date format", "g:i A")).lower()
+    at = {"time": clock(moment)}
     if local.date() == today:
-        return _("today, %(time)s") % {"time": clock}
+        return _("today, %(time)s") % at
     if local.date() == today - timedelta(days=1):
-        return _("yesterday, %(time)s") % {"time": clock}
+        return _("yesterday, %(time)s") % at
     if local.year == today.year:
         day = dateformat.format(local, pgettext("day of this year, in Django's date format", "F j"))
     else:
         day = dateformat.format(local, pgettext("day of another year, in Django's date format", "F j, Y"))
-    return _("%(day)s, %(time)s") % {"day": day, "time": clock}
+    return _("%(day)s, %(time)s") % {"day": day, **at}
+
+
+@register.filter
+def clock(moment: datetime) -> str:
+    """The time of day in the active time zone: "2:05 pm"."""
+    # Django writes "PM"; the portal writes "pm" (look.md 2, Date and time).
+    return dateformat.format(timezone.localtime(moment), pgettext("time, in Django's date format", "g:i A")).lower()
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """A number with its thousands apart, as the active language writes it: "1,240"."""
+    return number_format(number, force_grouping=True)
 
 
 @register.filter
@@ -76,6 +99,32 @@ def tag_class(tag: str) -> str:
 def state_class(state: str) -> str:
     """The badge's colour for a state of the ledger; closed states are grey."""
     return STATE_CLASSES.get(Notification.State(state), "")
+
+
+@register.filter
+def dispatch_class(state: str) -> str:
+    """The badge's colour for a state of a dispatch; a cancelled one is grey."""
+    return DISPATCH_CLASSES.get(Dispatch.State(state), "")
+
+
+@register.filter
+def chosen(dispatch: Dispatch) -> str:
+    """Whom a dispatch was meant for, in words; empty where it was people named one by one: their number says it."""
+    if set(dispatch.audience) <= {"people"}:
+        return ""
+    return ", ".join(Audience.from_json(dispatch.audience).said())
+
+
+@register.filter
+def segments(states: Sequence[tuple[Notification.State, int]]) -> list[tuple[str, str, str]]:
+    """The parts of a bar for numbers by state: each state with where it begins and how long it is, in per cent of the whole."""
+    whole = sum(number for _state, number in states)
+    found, begun = [], 0
+    for state, number in states:
+        # Written here: a template would put the active language's decimal comma into an attribute that wants a point.
+        found.append((state.value, f"{begun * 100 / whole:.3f}%", f"{number * 100 / whole:.3f}%"))
+        begun += number
+    return found
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""Sent: the ledger as a list or by TAG and SUB_TAG, and what can be done with its rows and groups."""
+"""Sent: the ledger as a list or by TAG and SUB_TAG, the history of dispatches, and what can be done with rows and groups."""
 
 import json
 from collections.abc import Mapping
@@ -14,11 +14,14 @@ from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import Sender
 from b24app.roles import may_send
-from notifications import attach, confirming, groups, ledger, revoking
+from notifications import attach, confirming, groups, history, ledger, revoking
 from notifications.errors import InvalidInput
-from notifications.forms import FilterForm, TagForm, TargetForm
+from notifications.forms import ANY_DISPATCH_STATE, FilterForm, TagForm, TargetForm
 from notifications.models import Notification
 from notifications.shapes import integer
+
+PARTS = {"list": "sent_list", "tag": "groups", "sub_tag": "groups", "dispatches": "dispatches"}
+"""The template of each view's rows."""
 
 CHOICE, TEXT = "choice-", "text-"
 """Names of the fields of one found confirmation, before its number: the value of the chosen button, and its text for the result."""
@@ -56,11 +59,12 @@ def sent(request: FrameRequest) -> HttpResponse:
         **_names(),
     }
     if before is not None:
-        return render(request, f"frame/{'groups' if form.by else 'sent_list'}.html#rows", context)
+        return render(request, f"frame/{PARTS[form.shown]}.html#rows", context)
     whole_page = not _is_for(request, "sent-list")
     sender = _known_sender(request, form)
     opened = _opened(form, sender)
     context |= {"whole_page": whole_page, "sender": sender, "opened": opened, "chips": _chips(form, sender, opened)}
+    context |= {"under_way": history.under_way(request.person)}
     return render(request, "frame/sent.html" if whole_page else "frame/sent.html#list", context)
 
 
@@ -93,7 +97,10 @@ def sent_delete(request: FrameRequest) -> HttpResponse:
 
 
 def _content(request: FrameRequest, form: FilterForm, before: int | None) -> dict[str, Any]:
-    """A page of groups where the form asks for them, else of the list."""
+    """A page of groups or of dispatches where the form asks for them, else of the list."""
+    if form.shown == "dispatches":
+        history_page = history.page(request.person, form.dispatch_filters(), before)
+        return {"entries": history_page.entries, "next_before": history_page.next_before}
     if form.by:
         groups_page = groups.page(request.person, form.by, form.filters(), before)
         return {"groups": groups_page.groups, "next_before": groups_page.next_before}
@@ -105,7 +112,7 @@ def _opened(form: FilterForm, sender: Sender | None) -> dict[str, str] | None:
     """The group that the list shows the notifications of, with the name of the way back; None where no group was opened."""
     by = form.cleaned_data.get("opened", "")
     value = form.cleaned_data.get(by, "")
-    if not value or sender is None or form.by:
+    if not value or sender is None or form.shown != "list":
         return None
     return {"by": by, "value": value, "back": _("All TAGs") if by == "tag" else _("All SUB_TAGs")}
 
@@ -182,12 +189,18 @@ def _is_for(request: HttpRequest, target: str) -> bool:
 
 
 def _chips(form: FilterForm, sender: Sender | None, opened: Mapping[str, str] | None) -> list[Chip]:
-    chosen = {name: form.cleaned_data.get(name) for name in ("tag", "sub_tag", "person", "state")}
-    chosen |= {"state": chosen["state"] and Notification.State(chosen["state"]).label, "sender": sender}
+    if form.shown == "dispatches":
+        chosen = {name: form.cleaned_data.get(name) for name in ("tag", "sub_tag", "dispatch_state")}
+        state = chosen["dispatch_state"]
+        chosen["dispatch_state"] = state and dict(ANY_DISPATCH_STATE)[state]
+    else:
+        chosen = {name: form.cleaned_data.get(name) for name in ("tag", "sub_tag", "person", "state")}
+        chosen |= {"state": chosen["state"] and Notification.State(chosen["state"]).label, "sender": sender}
     if opened:
         # These two are the group, which has a heading of its own.
         chosen |= {opened["by"]: None, "sender": None}
-    labels = {"tag": _("TAG"), "sub_tag": _("SUB_TAG"), "person": _("Recipient"), "state": _("State"), "sender": _("Sender")}
+    labels = {"tag": _("TAG"), "sub_tag": _("SUB_TAG"), "person": _("Recipient"), "sender": _("Sender")}
+    labels |= dict.fromkeys(("state", "dispatch_state"), _("State"))
     return [Chip(name, f"{labels[name]}: {value}") for name, value in chosen.items() if value]
 
 

@@ -24,7 +24,7 @@
   }
 
   function clearFilters() {
-    show({ words: "", tag: "", sub_tag: "", person: "", state: "", sender: "", opened: "" });
+    show({ words: "", tag: "", sub_tag: "", person: "", state: "", dispatch_state: "", sender: "", opened: "" });
     byId("sent-search").focus();
   }
 

@@ -69,8 +69,10 @@
   const tabs = () => [...byId("tabs").querySelectorAll(".tab")];
 
   function markTab(path) {
+    // A page that has no tab of its own says under which one it is.
+    const under = main.querySelector("[data-under]")?.dataset.under;
     for (const tab of tabs()) {
-      if (path.split("?")[0] === tab.getAttribute("href")) tab.setAttribute("aria-current", "page");
+      if (path.split("?")[0] === tab.getAttribute("href") || tab.dataset.tab === under) tab.setAttribute("aria-current", "page");
       else tab.removeAttribute("aria-current");
     }
   }
