@@ -1,6 +1,4 @@
-"""Languages, roles, health, and the pages of errors."""
-
-from pathlib import Path
+"""Languages, roles, and the pages of errors."""
 
 import pytest
 from django.core.exceptions import SuspiciousOperation
@@ -11,7 +9,6 @@ from pytest_django.fixtures import Settings
 from b24app import health
 from b24app.languages import django_language, interface_language
 from b24app.models import Portal, PortalUser
-from b24app.queue import make_queue
 from b24app.roles import is_admin, may_see_all, may_send
 
 
@@ -57,36 +54,6 @@ def test_roles_follow_the_settings(admin: bool, setting: str, may: bool) -> None
 def test_sending_and_seeing_are_separate_rights() -> None:
     person = PortalUser(portal=Portal(who_may_send="everyone", who_may_see_all="admins"))
     assert (may_send(person), may_see_all(person)) == (True, False)
-
-
-@pytest.mark.django_db
-def test_ready_when_database_and_queue_answer(client: Client) -> None:
-    response = client.get("/readyz")
-    assert (response.status_code, response.json()) == (200, {"database": "ok", "queue": "ok"})
-    assert client.head("/readyz").status_code == 200
-
-
-@pytest.mark.django_db
-def test_not_ready_without_the_queue(client: Client, settings: Settings, tmp_path: Path) -> None:
-    settings.HUEY = make_queue(f"sqlite:///{tmp_path / 'queue.sqlite3'}", immediate=False)
-    assert client.get("/readyz").status_code == 200
-    settings.HUEY.storage.close()
-    for file in tmp_path.iterdir():
-        file.write_bytes(b"no database any more " * 100)
-    response = client.get("/readyz")
-    assert (response.status_code, response.json()) == (503, {"database": "ok", "queue": "unavailable"})
-
-
-def test_not_ready_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
-        raise OperationalError("host db.internal user secret_name")
-
-    monkeypatch.setattr(connection, "cursor", broken)
-    response = client.get("/readyz")
-    assert response.status_code == 503
-    assert response.json()["database"] == "unavailable"
-    assert "secret_name" not in response.content.decode()
-    assert client.get("/healthz").status_code == 200
 
 
 def test_a_broken_database_is_a_friendly_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
