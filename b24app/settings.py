@@ -101,6 +101,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 HUEY_URL = env("HUEY_URL", default=f"sqlite:///{VAR_DIR / 'huey.sqlite3'}")
 HUEY = make_queue(HUEY_URL, immediate=False)
 
+# How long work stays with a worker that gives no sign of life: a portal whose lane says every few seconds that it lives, and rows in a call
+# that says nothing until it ends. Shorter only where workers are killed on purpose (tests/chaos).
+LANE_LEASE_SECONDS = env.float("LANE_LEASE_SECONDS", default=20.0)
+CALL_LEASE_SECONDS = env.float("CALL_LEASE_SECONDS", default=120.0)
+
 # Who may read the figures at /metrics, and whose X-Forwarded-For is believed: addresses of proxies of our own.
 METRICS_ALLOW = read_networks("METRICS_ALLOW", env.list("METRICS_ALLOW", default=[]))
 TRUSTED_PROXIES = read_networks("TRUSTED_PROXIES", env.list("TRUSTED_PROXIES", default=[]))
