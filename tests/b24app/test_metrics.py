@@ -33,7 +33,7 @@ def allowed(settings: Settings) -> None:
 
 
 def scrape(client: Client) -> Figures:
-    """What Prometheus' own parser reads: name and values of the labels (in the order of their names) -> value, figures of the process left out."""
+    """What Prometheus' own parser reads: (name, values of the labels in the order of their names) -> value; without the process."""
     response = client.get("/metrics")
     assert response.status_code == 200
     assert response.headers["Content-Type"].startswith("text/plain; version=")
