@@ -53,9 +53,8 @@ def test_portals_without_any() -> None:
 
 def test_portals_lists_them(installed: StandPortal) -> None:
     Portal.objects.create(member_id="gone", domain="gone.example", state="removed")
-    CallLog.objects.create(
-        portal=Portal.objects.get(domain=installed.domain), method="im.notify", request={}, code="OVERLOAD_LIMIT", milliseconds=1
-    )
+    failed = {"method": "im.notify", "request": {}, "code": "OVERLOAD_LIMIT", "milliseconds": 1}
+    CallLog.objects.create(portal=Portal.objects.get(domain=installed.domain), **failed)
     head, first, second = run("portals").splitlines()
     assert head.split("  ")[0] == "number"
     for part in (installed.domain, installed.member_id, "active", "OVERLOAD_LIMIT"):
