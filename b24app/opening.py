@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -87,12 +88,15 @@ def meet(person: PortalUser, application_token: str) -> None:
 
 def _page(request: HttpRequest, person: PortalUser, fields: LaunchFields) -> HttpResponseBase:
     language = interface_language(person.portal, fields.language)
+    request_key = _request_key(fields.placement_options)
     context = {
         "person": person,
         "portal": person.portal,
         "frame_token": session.issue(person, fields.language),
         "language": language,
-        "start_url": _start_url(person, fields.placement_options),
+        "start_url": reverse("ask", args=[request_key]) if request_key else _start_url(person, fields.placement_options),
+        # A request is opened over the page that somebody is at: what else the app has would lead them away from it.
+        "is_alone": request_key is not None,
         "may_send": may_send(person),
         "is_admin": is_admin(person),
     }
@@ -100,6 +104,14 @@ def _page(request: HttpRequest, person: PortalUser, fields: LaunchFields) -> Htt
         response = render(request, "app.html", context)
     add_never_cache_headers(response)
     return frame_ancestors(response, person.portal)
+
+
+def _request_key(options: dict[str, Any]) -> UUID | None:
+    """The key of the confirmation request that a link asked for. Anybody's text: it opens nothing by itself."""
+    try:
+        return UUID(options["key"]) if options.get("tab") == "ask" else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _start_url(person: PortalUser, options: dict[str, Any]) -> str:

@@ -111,9 +111,10 @@ def waiting(person: PortalUser, by: By | None = None, value: str = "") -> list[W
     return [Waiting(row, row.dispatch.confirmation_request, ask.read(row.dispatch.confirmation_request.buttons)) for row in found]
 
 
-def keeps_waiting(rows: QuerySet[Notification]) -> QuerySet[Notification]:
-    """Those of the rows that ask for something: whoever deletes such a notification from their own feed is still asked."""
-    return rows.filter(dispatch__confirmation_request__isnull=False)
+def status_of(row: Notification) -> Status:
+    """How the request that this row belongs to stands for its recipient; UNKNOWN for a row that asks nothing."""
+    request = getattr(row.dispatch, "confirmation_request", None)
+    return _status(row, request) if request else Status.UNKNOWN
 
 
 def _asked(person: PortalUser) -> QuerySet[Notification]:

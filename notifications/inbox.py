@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from b24app.models import Portal, PortalUser, Sender
 from b24app.rest.client import as_person, as_portal
 from b24app.rest.errors import RestError
-from notifications import api, attach, ledger, people, tags
+from notifications import answering, api, attach, ledger, people, tags
 from notifications.api import Module, Reaction
 from notifications.errors import InvalidInput
 from notifications.feed import CONFIRMATION, FeedItem, FeedPerson
@@ -67,6 +67,11 @@ class InboxItem:
     tag: str
     sub_tag: str
     blocks: tuple[attach.Block, ...]
+
+    @property
+    def asks(self) -> bool:
+        """Whether this is the copy of a request that waits for the person's answer."""
+        return self.row is not None and answering.status_of(self.row) is answering.Status.OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +192,9 @@ def delete(person: PortalUser, ids: Sequence[int]) -> list[Deleted]:
     results = [Deleted(each, bool(outcomes[str(each)].value), outcomes[str(each)].error) for each in dict.fromkeys(ids)]
     gone = [result.id for result in results if result.deleted]
     rows = ledger.for_portal(person.portal).filter(recipient=person, portal_notification_id__in=gone)
-    ledger.close(rows, Notification.State.DELETED)
+    # Whoever puts a request out of their own sight is still asked.
+    asking = rows.filter(dispatch__confirmation_request__isnull=False).values_list("pk", flat=True)
+    ledger.close(rows.exclude(pk__in=list(asking)), Notification.State.DELETED)
     return results
 
 
@@ -293,5 +300,6 @@ def _rows_of(person: PortalUser, items: Sequence[FeedItem], senders: Sequence[Se
             wanted |= Q(sender=sender, wire_tag__in=wire_tags)
     if not wanted:
         return {}
-    rows = ledger.for_portal(person.portal).filter(wanted, recipient=person).select_related("sender", "author", "dispatch")
+    rows = ledger.for_portal(person.portal).filter(wanted, recipient=person)
+    rows = rows.select_related("sender", "author", "dispatch__confirmation_request", "answer")
     return {tags.stored(row.wire_tag, row.sender): row for row in rows.order_by("id")}

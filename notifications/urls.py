@@ -2,16 +2,39 @@
 
 from django.urls import path
 
-from notifications.views import inbox, new, search, sent
+from notifications.views import ask, audience, confirmation_requests, dispatches, inbox, new, search, sent
 
 urlpatterns = [
     path("sent/", sent.sent, name="sent"),
     path("sent/<int:number>/", sent.sent_row, name="sent-row"),
     path("sent/delete/", sent.sent_delete, name="sent-delete"),
     path("sent/confirm/", sent.sent_confirm, name="sent-confirm"),
+    path("dispatches/<int:number>/", dispatches.dispatch, name="dispatch"),
+    path("dispatches/<int:number>/figures/", dispatches.dispatch_figures, name="dispatch-figures"),
+    path("dispatches/<int:number>/rows/", dispatches.dispatch_rows, name="dispatch-rows"),
+    path("dispatches/<int:number>/audience/", audience.dispatch_audience, name="dispatch-audience"),
+    path("dispatches/<int:number>/audience/again/", audience.dispatch_audience_again, name="dispatch-audience-again"),
+    path("dispatches/<int:number>/start/", dispatches.dispatch_start, name="dispatch-start"),
+    path("dispatches/<int:number>/discard/", dispatches.dispatch_discard, name="dispatch-discard"),
+    path("dispatches/<int:number>/pause/", dispatches.dispatch_pause, name="dispatch-pause"),
+    path("dispatches/<int:number>/resume/", dispatches.dispatch_resume, name="dispatch-resume"),
+    path("dispatches/<int:number>/cancel/", dispatches.dispatch_cancel, name="dispatch-cancel"),
+    path("dispatches/<int:number>/resend/", dispatches.dispatch_resend, name="dispatch-resend"),
+    path("dispatches/<int:number>/take-back/", dispatches.dispatch_take_back, name="dispatch-take-back"),
     path("new/", new.new, name="new"),
     path("new/preview/", new.new_preview, name="new-preview"),
     path("new/people/", new.new_people, name="new-people"),
+    path("new/audience/departments/", audience.new_departments, name="new-departments"),
+    path("new/audience/departments/<int:number>/", audience.new_branch, name="new-branch"),
+    path("ask/<uuid:key>/", ask.ask, name="ask"),
+    path("ask/<uuid:key>/answer/", ask.ask_answer, name="ask-answer"),
+    path("requests/<int:number>/", confirmation_requests.request_report, name="request"),
+    path("requests/<int:number>/live/", confirmation_requests.request_live, name="request-live"),
+    path("requests/<int:number>/people/", confirmation_requests.request_people, name="request-people"),
+    path("requests/<int:number>/remind/", confirmation_requests.request_remind, name="request-remind"),
+    path("requests/<int:number>/close/", confirmation_requests.request_close, name="request-close"),
+    path("requests/<int:number>/sheet/", confirmation_requests.request_sheet, name="request-sheet"),
+    path("requests/<int:number>/file/", confirmation_requests.request_file, name="request-file"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/news/", inbox.inbox_news, name="inbox-news"),
     path("inbox/search/", search.search, name="inbox-search"),

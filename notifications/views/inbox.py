@@ -16,11 +16,12 @@ from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import Sender
 from b24app.rest.errors import RestError
 from b24app.roles import may_send
-from notifications import confirming, revoking
+from notifications import answering, confirming, revoking
 from notifications import inbox as feed
 from notifications.errors import InvalidInput
 from notifications.forms import ElsewhereForm, NumbersForm
 from notifications.shapes import integer
+from notifications.views.ask import question
 
 CONFIRMATIONS, OTHERS = "1", "3"
 """The two kinds of a feed, as the page tells them apart: their order and paging differ (bitrix24.md 6.9)."""
@@ -44,9 +45,11 @@ def inbox(request: FrameRequest) -> HttpResponse:
         page = feed.page(request.person, cursor)
     except InvalidInput as error:
         return render(request, f"frame/inbox.html{_part(request, cursor)}", context | {"refusal": error.message})
+    questions = [] if cursor else [question(request.person, waiting) for waiting in answering.waiting(request.person)]
     context |= {
         "rows": list(_with_headings(page, cursor)),
-        "is_empty": not page.items and not cursor,
+        "questions": questions,
+        "is_empty": not page.items and not questions and not cursor,
         "next_url": page.next_cursor and f"{reverse('inbox')}?cursor={page.next_cursor}",
     }
     return _triggering(render(request, f"frame/inbox.html{_part(request, cursor)}", context), unread={"total": page.unread})

@@ -47,12 +47,66 @@
   });
   document.addEventListener("htmx:load", arrange);
 
+  // --- The buttons of whoever is asked: a reason is asked for once its button is chosen ---
+
+  function showReason(button) {
+    const all = [...closest(button, ".ask-answer").querySelectorAll("[data-ask-reason]")];
+    for (const other of all) setReason(other, other === button && button.getAttribute("aria-expanded") !== "true");
+    const form = byId(button.getAttribute("aria-controls"));
+    if (!form.hidden) form.elements.reason.focus();
+  }
+
+  function setReason(button, open) {
+    button.setAttribute("aria-expanded", String(open));
+    byId(button.getAttribute("aria-controls")).hidden = !open;
+  }
+
+  function cancelReason({ form }) {
+    const button = document.querySelector(`[aria-controls="${form.id}"]`);
+    setReason(button, false);
+    button.focus();
+  }
+
+  // --- The slider of a request: only a link opens one, and it closes by itself once it has served ---
+
+  let clock;
+
+  function dressPage() {
+    const page = byId("ask-page");
+    clearTimeout(clock);
+    window.TaggedFrame.ready.then((portal) => {
+      if (portal.placement.placement === "DEFAULT" || !page.isConnected) return;
+      for (const button of page.querySelectorAll("[data-close-app]")) button.hidden = false;
+      const ending = page.querySelector("[data-closes-after]");
+      if (ending) clock = setTimeout(closeApp, Number(ending.dataset.closesAfter));
+    }, () => {});
+  }
+
+  document.addEventListener("htmx:load", ({ detail: { elt } }) => { if (elt.id === "ask-page") dressPage(); });
+
+  // Outside a slider the portal never answers (frame-protocol.md 5.7): nothing waits for it.
+  const closeApp = () => window.TaggedFrame.ready.then((portal) => { portal.parent.closeApplication(); });
+
+  // --- The Inbox ---
+
+  // The request's notification leaves the feed with its answer.
+  document.addEventListener("request-over", ({ detail: { note } }) => {
+    const copy = note && byId(`note-${note}`);
+    if (!copy) return;
+    const unread = copy.classList.contains("unread");
+    copy.remove();
+    if (unread) document.body.dispatchEvent(new CustomEvent("unread", { bubbles: true, detail: { change: -1 } }));
+  });
+
   // --- Clicks ---
 
   const clicks = {
     "[data-add-button]": addButton,
     "[data-remove-button]": removeButton,
     "[data-deadline]": setDeadline,
+    "[data-ask-reason]": showReason,
+    "[data-ask-cancel]": cancelReason,
+    "[data-close-app]": closeApp,
   };
   document.addEventListener("click", ({ target }) => {
     for (const [selector, act] of Object.entries(clicks)) {
