@@ -98,9 +98,8 @@ def staff(count: int, *, domain: str, seed: int) -> dict[int, Person]:
     for id_, (name, last_name, gender, position, department) in enumerate(_FEW[:count], start=1):
         made[id_] = Person(id_, name, last_name, f"person{id_}@{domain}", position, gender=gender, departments=[department], admin=id_ <= 2)
     for id_, (name, last_name, gender, department) in enumerate(_made_up(count - len(_FEW), seed), start=len(_FEW) + 1):
-        if count >= _MANY and id_ % 4 == 0:
-            department = _FIRST_TEAM + id_ // 4 % _TEAMS
-        made[id_] = Person(id_, name, last_name, f"person{id_}@{domain}", "Specialist", gender=gender, departments=[department])
+        place = _FIRST_TEAM + id_ // 4 % _TEAMS if count >= _MANY and id_ % 4 == 0 else department
+        made[id_] = Person(id_, name, last_name, f"person{id_}@{domain}", "Specialist", gender=gender, departments=[place])
     return made
 
 

@@ -106,11 +106,16 @@ class Audience:
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Audience":
         """What `to_json` wrote."""
-        branches = {name: _branches(kept.get(name)) for name in ("branches", "except_branches")}
-        people = {name: tuple(map(integer, members(kept.get(name)))) for name in ("people", "except_people")}
-        flags = {name: kept.get(name) is True for name in ("everyone", "also_gone")}
-        listed = tuple(map(text, members(kept.get("listed"))))
-        return cls(**branches, **people, **flags, listed=listed, pasted=integer(kept.get("pasted")))
+        return cls(
+            people=_numbers(kept.get("people")),
+            branches=_branches(kept.get("branches")),
+            everyone=kept.get("everyone") is True,
+            listed=tuple(map(text, members(kept.get("listed")))),
+            except_people=_numbers(kept.get("except_people")),
+            except_branches=_branches(kept.get("except_branches")),
+            also_gone=kept.get("also_gone") is True,
+            pasted=integer(kept.get("pasted")),
+        )
 
     def forgetful(self) -> "Audience":
         """The same without the pasted entries: people's addresses are not kept once they have served."""
@@ -230,6 +235,10 @@ def _is_understood(entry: str) -> bool:
 def _few(wrong: list[str]) -> str:
     shown = ", ".join(f"“{entry[:40]}”" for entry in wrong[:5])
     return shown if len(wrong) <= 5 else f"{shown}, …"
+
+
+def _numbers(kept: Any) -> tuple[int, ...]:
+    return tuple(map(integer, members(kept)))
 
 
 def _branches(kept: Any) -> tuple[Branch, ...]:

@@ -1,8 +1,6 @@
 """The form of a new notification. The platform's limits stand with the use cases, which refuse what breaks them; here shapes are read."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -14,10 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from b24app.models import Sender
 from notifications import api, attach_input, sending
 from notifications.ask_form import AskForm
+from notifications.audience_form import AudienceForm
 from notifications.errors import InvalidInput
 from notifications.models import Notification
-
-_ID = re.compile(r"[1-9]\d{0,18}", re.ASCII)
 
 
 def _line(suggestions: str) -> forms.TextInput:
@@ -43,16 +40,8 @@ class AttachField(forms.CharField):
         """CharField's own validators are for text, and this value is none any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """A chosen person: the name is what the page was told, by the portal's dialog or by our own search."""
-
-    id: int
-    name: str
-
-
 class NewForm(forms.Form):
-    """A notification to write. `people` are the chosen recipients, kept as chips whatever else is wrong.
+    """A notification to write. `to` says whom it is for, kept as chips whatever else is wrong.
 
     `senders` are those that can be chosen from, the app first; `asks` is what is asked of the recipients. What is not valid yet can be
     read all the same, for the preview.
@@ -94,10 +83,8 @@ class NewForm(forms.Form):
         widget=forms.Textarea(attrs={"class": "control", "rows": 8, "spellcheck": "false", "aria-describedby": "attach-state"}),
     )
 
-    most_recipients = sending.BATCH
     longest_message = api.LONGEST_MESSAGE
     largest_attach = api.LARGEST_ATTACH
-    recipients_error: Promise | str = ""
 
     def __init__(self, senders: Sequence[Sender], data: QueryDict | None = None) -> None:
         super().__init__(data, auto_id="new-%s", initial={"key": uuid4()})
@@ -110,12 +97,7 @@ class NewForm(forms.Form):
         self.asks = AskForm(senders[0].portal, data)
         self._senders = senders
         self._posted = data if data is not None else QueryDict()
-
-    @property
-    def people(self) -> list[Recipient]:
-        """The chosen people; entries that are no ids are left out, doubles count once."""
-        pairs = zip(self._posted.getlist("recipients"), self._posted.getlist("names"), strict=False)
-        return list({int(number): Recipient(int(number), name) for number, name in pairs if _ID.fullmatch(number)}.values())
+        self.to = AudienceForm(self._posted)
 
     @property
     def sender_choice(self) -> forms.BoundField | None:
@@ -138,18 +120,16 @@ class NewForm(forms.Form):
 
     def is_complete(self) -> bool:
         """Whether there is everything that a notification needs; what is missing is named beside its field."""
-        complete = self.is_valid() & self.asks.is_valid()
+        complete = self.is_valid() & self.asks.is_valid() & self.to.is_valid()
         if "key" in self.errors:
             self.renew_key()
             self.add_error(None, _("This page was out of date. Press Send again."))
-        if not self.people:
-            self.recipients_error = _("Nobody is chosen. Choose at least one person.")
-        return complete and bool(self.people)
+        return complete
 
     def refuse(self, field: str | None, message: Promise | str) -> None:
         """Show a use case's refusal beside the field it is about, or above the form."""
-        if field == "recipients":
-            self.recipients_error = message
+        if field in ("recipients", "listed"):
+            self.to.errors[field] = message
         else:
             self.add_error(field if field in self.fields else None, str(message))
 

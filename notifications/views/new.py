@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -18,7 +19,8 @@ from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import PortalUser, Sender
 from b24app.roles import may_send
 from b24app.senders import usable
-from notifications import attach, attach_input, composing, recording, sending, wire
+from notifications import attach, attach_input, composing, preparing, recording, sending, tasks, wire
+from notifications.audience import Audience
 from notifications.errors import InvalidInput
 from notifications.models import Notification
 from notifications.new_form import NewForm
@@ -56,9 +58,11 @@ def new(request: FrameRequest) -> HttpResponse:
         return render(request, "frame/new.html", context)
     if not form.is_complete():
         return _again(request, form)
-    recipients = [person.id for person in form.people]
+    audience = form.to.value()
     try:
-        dispatch = sending.send(request.person, recipients, form.draft(), form.cleaned_data["key"], form.chosen_sender)
+        if not audience.is_handful:
+            return _prepared(request, form, audience)
+        dispatch = sending.send(request.person, audience.people, form.draft(), form.cleaned_data["key"], form.chosen_sender)
     except InvalidInput as error:
         form.refuse(error.field, error.message)
         return _again(request, form)
@@ -69,6 +73,15 @@ def new(request: FrameRequest) -> HttpResponse:
         return _again(request, form)
     response = HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"draft-sent": {}})})
     return toast(response, *_outcome(rows))
+
+
+def _prepared(request: FrameRequest, form: NewForm, audience: Audience) -> HttpResponse:
+    """Many are not sent to in the click: their names are read first, and the page goes where they will be shown."""
+    dispatch = preparing.prepare(request.person, form.draft(), form.cleaned_data["key"], form.chosen_sender, audience)
+    tasks.prepare_dispatch(dispatch.pk)
+    show = reverse("dispatch", args=[dispatch.pk])
+    response = HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"draft-sent": {"show": show}})})
+    return toast(response, _("Nothing has been sent yet. Look through the recipients first."), "info")
 
 
 @require_POST
@@ -98,7 +111,7 @@ def _again(request: FrameRequest, form: NewForm) -> HttpResponse:
 def _seen(request: FrameRequest, form: NewForm) -> dict[str, Any]:
     """What the page shows of the form as it stands, valid or not."""
     sender, owner = form.chosen_sender, composing.owner(form.chosen_sender)
-    replaced = composing.replaced(sender, form.typed("tag"), [person.id for person in form.people])
+    replaced = composing.replaced(sender, form.typed("tag"), [person.id for person in form.to.people])
     return {
         "preview": _preview(request, form, owner),
         "attachment": _attachment(form.typed("attach")),

@@ -17,7 +17,7 @@
     // The answer to Send may come while another tab is shown: events of a section that is put aside do not reach the document.
     section.addEventListener("draft-sent", (event) => {
       event.stopPropagation();
-      leave(section);
+      leave(section, event.detail?.show);
     });
     section.addEventListener("toast", ({ detail }) => {
       if (!section.isConnected) document.dispatchEvent(new CustomEvent("toast", { detail }));
@@ -25,9 +25,11 @@
     new ResizeObserver(() => followView()).observe(section);
   }
 
-  function leave(section) {
+  // `show` is the page to go to; the Sent tab without it.
+  function leave(section, show) {
     section.removeAttribute("data-draft");
     if (aside === section) aside = null;
+    else if (show) htmx.ajax("GET", show, { source: main, target: main });
     else document.querySelector("#tabs [data-tab='sent']").click();
   }
 
@@ -55,7 +57,6 @@
     const editor = element.querySelector(".attach-editor");
     if (editor && !roots.has(editor)) dressEditor(editor);
     for (const counter of document.querySelectorAll("[data-counts]")) count(counter);
-    countPeople();
   }
 
   function dressEditor(editor) {
@@ -66,8 +67,8 @@
   }
 
   function isEmpty(form) {
-    const texts = ["message", "message_out", "tag", "sub_tag", "attach"].map((name) => form.elements[name].value);
-    return !texts.some((text) => text.trim()) && !form.querySelector(".chip-person, [name='ask-wanted']:checked");
+    const texts = ["message", "message_out", "tag", "sub_tag", "attach", "listed"].map((name) => form.elements[name].value);
+    return !texts.some((text) => text.trim()) && !form.querySelector(".chip, [name='ask-wanted']:checked");
   }
 
   function discard(button) {
@@ -97,7 +98,6 @@
       chip.querySelector("input[name='names']").value = name;
       chips.append(chip);
     }
-    countPeople();
     changed(field);
   }
 
@@ -110,17 +110,8 @@
   function removeRecipient(cross) {
     const field = cross.closest("[data-recipients]");
     cross.closest(".chip").remove();
-    countPeople();
     changed(field);
     combobox(field).focus();
-  }
-
-  function countPeople() {
-    for (const counter of document.querySelectorAll("[data-people]")) {
-      const number = counter.closest("[data-recipients]").querySelectorAll(".chip-person").length;
-      counter.textContent = number ? `${number} / ${counter.dataset.limit}` : "";
-      counter.classList.toggle("over", number > Number(counter.dataset.limit));
-    }
   }
 
   const SHORTEST_NAME = 2;
@@ -530,7 +521,7 @@
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;
     if (target.matches("[role='combobox']")) {
-      if (key === "Backspace" && !target.value) target.closest("[data-recipients]").querySelector(".chip-person:last-of-type .chip-x")?.click();
+      if (key === "Backspace" && !target.value) target.closest("[data-recipients]").querySelector(".picker .chip:last-of-type > .chip-x")?.click();
       if (keysOfCombobox[key]) {
         event.preventDefault();
         keysOfCombobox[key](target);

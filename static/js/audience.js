@@ -1,0 +1,123 @@
+"use strict";
+
+// Whom a new notification is for: departments, everyone, a pasted list, exceptions. People are chosen by compose.js.
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const changed = (element) => element.closest("[data-draft]")?.dispatchEvent(new Event("draft-changed"));
+  const form = () => byId("new-form");
+  const chipsOf = (into) => form().querySelector(`.chips[data-into="${into}"]`);
+  const branches = (into) => [...chipsOf(into).querySelectorAll(".chip-branch")];
+
+  function chipOf(name) {
+    return form().querySelector(`template[data-template="${name}"]`).content.cloneNode(true).firstElementChild;
+  }
+
+  // A name in a chip, and in what its fields and buttons are called.
+  function fill(chip, id, name) {
+    const [number, called] = chip.querySelectorAll("input[type='hidden']");
+    number.value = id;
+    called.value = name;
+    chip.querySelector(".pill-text").textContent = name;
+    for (const named of chip.querySelectorAll("[aria-label]")) named.setAttribute("aria-label", `${named.getAttribute("aria-label").trim()} ${name}`);
+  }
+
+  // --- Departments: a tick in the dialog is a chip in the form ---
+
+  function addBranch(into, id, name) {
+    const chip = chipOf(into);
+    fill(chip, id, name);
+    chip.dataset.branch = id;
+    chip.querySelector("input[type='checkbox']").value = id;
+    chipsOf(into).append(chip);
+  }
+
+  function tickBranch(box) {
+    const { into } = box.closest("[data-into]").dataset;
+    const { department, name } = box.dataset;
+    if (box.checked) addBranch(into, department, name);
+    else branches(into).find((chip) => chip.dataset.branch === department)?.remove();
+    changed(chipsOf(into));
+  }
+
+  // Rows arrive when they are looked for: those that are chosen already have to say so.
+  function markChosen(element) {
+    const list = element.closest?.("[data-departments]") || element.querySelector?.("[data-departments]");
+    if (!list || !form()) return;
+    const chosen = new Set(branches(list.dataset.into).map((chip) => chip.dataset.branch));
+    for (const box of list.querySelectorAll("[data-department]")) box.checked = chosen.has(box.dataset.department);
+  }
+
+  document.addEventListener("htmx:load", ({ detail: { elt } }) => markChosen(elt));
+
+  function toggleBelow(button) {
+    const open = button.getAttribute("aria-expanded") !== "true";
+    button.setAttribute("aria-expanded", String(open));
+    button.closest("li").querySelector("ul").hidden = !open;
+  }
+
+  // --- Everyone, and the parts that open ---
+
+  function toggleEveryone() {
+    const chips = chipsOf("departments");
+    const chip = chips.querySelector(".chip-everyone");
+    if (chip) chip.remove();
+    else chips.prepend(chipOf("everyone"));
+    changed(chips);
+  }
+
+  // However the chip went, the button says whether it is there.
+  document.addEventListener("draft-changed", () => {
+    const button = form()?.querySelector("[data-everyone]");
+    button?.setAttribute("aria-pressed", String(Boolean(form().querySelector(".chip-everyone"))));
+  }, true);
+
+  function togglePart(button) {
+    const part = byId(button.dataset.openPart);
+    part.hidden = !part.hidden;
+    button.setAttribute("aria-expanded", String(!part.hidden));
+    if (!part.hidden) part.querySelector("textarea, button")?.focus();
+  }
+
+  // --- Exceptions: people ---
+
+  async function pickExceptions(button) {
+    const people = await window.TaggedFrame.pickPeople(true);
+    const chips = chipsOf("except_departments");
+    const known = new Set([...chips.querySelectorAll("[name='except_recipients']")].map((input) => input.value));
+    for (const { id, name } of people) {
+      if (known.has(String(id))) continue;
+      const chip = chipOf("except_recipients");
+      fill(chip, id, name);
+      const avatar = chip.querySelector(".ava");
+      avatar.classList.add(`ava-${String(id).slice(-1)}`);
+      avatar.textContent = name.trim().split(/\s+/).slice(0, 2).map((word) => word[0] || "").join("");
+      chips.append(chip);
+    }
+    changed(chips);
+    button.focus();
+  }
+
+  function removeException(cross) {
+    const part = cross.closest("#audience-except");
+    cross.closest(".chip").remove();
+    changed(part);
+    part.querySelector("[data-pick-except]").focus();
+  }
+
+  // --- Clicks ---
+
+  const clicks = {
+    "[data-below]": toggleBelow,
+    "[data-everyone]": toggleEveryone,
+    "[data-open-part]": togglePart,
+    "[data-pick-except]": pickExceptions,
+    "#audience-except .chip-x": removeException,
+  };
+  document.addEventListener("click", ({ target }) => {
+    for (const [selector, act] of Object.entries(clicks)) {
+      const element = target.closest?.(selector);
+      if (element) act(element);
+    }
+  });
+  document.addEventListener("change", ({ target }) => { if (target.matches("[data-department]")) tickBranch(target); });
+})();
