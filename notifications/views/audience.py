@@ -1,5 +1,7 @@
 """Whom a notification is for: the company's departments to choose from, and the names of who was found before anything is sent."""
 
+from typing import Any
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -22,7 +24,7 @@ def new_departments(request: FrameRequest) -> HttpResponse:
     """The dialog with the company's structure; with words, the departments of this name."""
     into = request.GET.get("into", "")
     words = request.GET.get("words", "").strip()
-    context = {"into": into if into in INTO else INTO[0], "words": words}
+    context: dict[str, Any] = {"into": into if into in INTO else INTO[0], "words": words}
     try:
         tree = departments.of(request.person)
     except RestError as error:
