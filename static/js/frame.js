@@ -107,6 +107,18 @@
     if (elt.isConnected) again.get(elt)?.(true);
   }
 
+  // For what is no part of the page, a file to be saved: the answer to a request that carries the token, made once more when it had expired.
+  async function get(path) {
+    const ask = () => fetch(path, { headers: { Authorization: `Bearer ${token}` } });
+    let answer = await ask();
+    if (answer.status === 401) {
+      await renewed();
+      answer = await ask();
+    }
+    token = answer.headers.get("X-Frame-Token") || token;
+    return answer;
+  }
+
   // --- When the portal does not answer ---
 
   // What waits for the portal, by the element it is about: pressing a button twice makes it wait once.
@@ -158,5 +170,5 @@
     return [picked].flat().filter(Boolean).map(({ id, name }) => ({ id: Number(id), name: String(name) }));
   }
 
-  window.TaggedFrame = { ready, pickPeople, fit };
+  window.TaggedFrame = { ready, pickPeople, fit, get };
 })();
