@@ -1,11 +1,11 @@
 """What came of sending: the portal's answers are written into the ledger, and what they say of other rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, OuterRef, PositiveBigIntegerField, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +21,11 @@ RECIPIENT_UNAVAILABLE = "RECIPIENT_UNAVAILABLE"
 
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
+
+MOST_ATTEMPTS = 8
+"""A row of unknown fate is sent so often. Then it is given up: it stays UNKNOWN, without a lease."""
+
+_ID = "portal_notification_id"
 
 MUTED_WITHIN = timedelta(hours=1)
 """How near to the time of sending an "id" must be to pass for a time: generous, because the two clocks differ."""
@@ -40,38 +45,86 @@ def failure_text(row: Notification) -> str:
     return sentence(row.error_code)
 
 
-def record(client: PortalClient, rows: Sequence[Notification], outcomes: Mapping[int, Outcome[int | None]]) -> None:
-    """Write each row's answer, unless the row changed meanwhile; then mark what was replaced and take back what was deleted meanwhile."""
+def record(
+    client: PortalClient, rows: Sequence[Notification], outcomes: Mapping[int, Outcome[int | None]], waiting: Collection[int] = ()
+) -> None:
+    """Write each row's answer, unless the row changed meanwhile; then mark what was replaced and take back what was deleted meanwhile.
+
+    The rows are of one dispatch. Those whose numbers are in `waiting` were certainly not sent, for a reason that is not theirs: they are
+    queued again.
+    """
     now = timezone.now()
-    late: dict[int, dict[str, Any]] = {}
-    with transaction.atomic():
-        for row in rows:
-            changes = _changes(row, outcomes[row.id], now)
-            sending = Notification.objects.filter(pk=row.pk, state=Notification.State.SENDING)
-            if sending.update(**changes):
-                for name, value in changes.items():
-                    setattr(row, name, value)
-            elif changes["state"] != Notification.State.FAILED:
-                late[row.pk] = changes
-        arrived = {row.wire_tag for row in rows if row.state == Notification.State.SENT and not probably_muted(row)}
-        ledger.close_replaced(rows[0].sender, arrived)
+    changes = {row.pk: _changes(row, outcomes[row.pk], now, is_waiting=row.pk in waiting) for row in rows}
+    contested = _write(rows, changes, skip_locked=True)
+    # One at a time: who holds no row while waiting for one cannot be waited for.
+    gone = [row for row in contested if _write([row], changes, skip_locked=False)]
     # After the commit: of two workers with rows of one dispatch, the later then sees both.
     for dispatch_id in {row.dispatch_id for row in rows}:
+        close_cancelled(dispatch_id)
         finish(dispatch_id)
-    take_back(client, late)
+    take_back(client, _late(gone, changes))
 
 
-def _changes(row: Notification, outcome: Outcome[int | None], now: datetime) -> dict[str, Any]:
+def _write(rows: Sequence[Notification], changes: Mapping[int, dict[str, Any]], *, skip_locked: bool) -> list[Notification]:
+    """Write the changes of those rows that are still being sent, a statement per kind of change. Returns the other rows."""
+    with transaction.atomic():
+        sending = Notification.objects.filter(pk__in=[row.pk for row in rows], state=Notification.State.SENDING)
+        held = set(sending.select_for_update(skip_locked=skip_locked).order_by("pk").values_list("pk", flat=True))
+        written = [row for row in rows if row.pk in held]
+        kinds: dict[tuple[Any, ...], list[Notification]] = {}
+        for row in written:
+            kinds.setdefault(tuple((name, value) for name, value in changes[row.pk].items() if name != _ID), []).append(row)
+        for kind, alike in kinds.items():
+            _update(alike, dict(kind), {row.pk: changes[row.pk][_ID] for row in alike if _ID in changes[row.pk]})
+        for row in written:
+            for name, value in changes[row.pk].items():
+                setattr(row, name, value)
+        arrived = {row.wire_tag for row in written if row.state == Notification.State.SENT and not probably_muted(row)}
+        if arrived:
+            ledger.close_replaced(rows[0].sender, arrived)
+        ledger.changed({row.dispatch_id for row in written})
+    return [row for row in rows if row.pk not in held]
+
+
+def _update(rows: Sequence[Notification], columns: dict[str, Any], numbers: Mapping[int, int]) -> None:
+    """The same `columns` for all rows, and to each its own id at the portal; the rows are locked, or it is SQLite's turn."""
+    if numbers:
+        cases = [When(pk=pk, then=Value(number)) for pk, number in numbers.items()]
+        columns = columns | {_ID: Case(*cases, output_field=PositiveBigIntegerField())}
+    Notification.objects.filter(pk__in=[row.pk for row in rows], state=Notification.State.SENDING).update(**columns)
+
+
+def _late(rows: Sequence[Notification], changes: Mapping[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """What would have been recorded for rows that changed meanwhile, where a copy may have arrived.
+
+    Two of us may have sent the same row, when a lease ran out early: the portal keeps the later copy, which has the larger id.
+    """
+    arrived = (Notification.State.SENT, Notification.State.UNKNOWN)
+    late = {row.pk: changes[row.pk] for row in rows if changes[row.pk]["state"] in arrived}
+    for pk, each in late.items():
+        if each["state"] == Notification.State.SENT:
+            row = Notification.objects.filter(pk=pk)
+            row.filter(state=Notification.State.SENT, portal_notification_id__lt=each[_ID]).update(portal_notification_id=each[_ID])
+            with transaction.atomic():
+                if row.filter(state=Notification.State.UNKNOWN).update(**each):
+                    ledger.changed(row.values_list("dispatch_id", flat=True))
+    return late
+
+
+def _changes(row: Notification, outcome: Outcome[int | None], now: datetime, *, is_waiting: bool) -> dict[str, Any]:
     """The columns to write for one answer."""
     states = Notification.State
     if outcome.error is None and outcome.value is not None:
-        return {"state": states.SENT, "portal_notification_id": outcome.value, "sent_at": now, "lease_until": None, "error_code": ""}
+        return {"state": states.SENT, _ID: outcome.value, "sent_at": now, "lease_until": None, "error_code": ""}
     if outcome.error is None:
         return {"state": states.FAILED, "error_code": RECIPIENT_UNAVAILABLE, "lease_until": None, "closed_at": now}
     code = outcome.error.row[:64]
     # Whatever a repetition comes to, the first attempt may have arrived.
     if outcome.error.unknown_outcome or row.attempts > 1:
-        return {"state": states.UNKNOWN, "error_code": code, "lease_until": now + _wait(row.attempts)}
+        is_last = row.attempts >= MOST_ATTEMPTS
+        return {"state": states.UNKNOWN, "error_code": code, "lease_until": None if is_last else now + _wait(row.attempts)}
+    if is_waiting:
+        return {"state": states.QUEUED, "attempts": row.attempts - 1, "lease_until": None}
     return {"state": states.FAILED, "error_code": code, "lease_until": None, "closed_at": now}
 
 

@@ -4,22 +4,24 @@ The rows are committed before the call. A send whose fate is unknown is repeated
 doubling (bitrix24.md 6.3).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from b24app.models import Portal, PortalUser, Sender
-from b24app.rest.calls import Call
+from b24app.models import Bucket, Portal, PortalUser, Sender
+from b24app.rest.calls import Call, Outcome
 from b24app.rest.client import PortalClient
-from b24app.rest.errors import RestError
-from notifications import api, people, recording, tags, wire
+from b24app.rest.deadline import Deadline
+from b24app.rest.errors import Policy, RestError
+from notifications import api, ledger, people, recording, tags, wire
 from notifications.ask import Ask
 from notifications.ask import write as write_buttons
 from notifications.errors import InvalidInput
@@ -30,13 +32,18 @@ BATCH = 50
 """Commands in one batch (page settings/how-to-call-rest-api/batch)."""
 
 
-LEASE = timedelta(minutes=2)
+LEASE = timedelta(seconds=settings.CALL_LEASE_SECONDS)
 """How long a row stays with the process that sends it: longer than any call may run."""
-
-MOST_ATTEMPTS = 8
 
 MOST_AT_ONCE = 500
 """Rows that one run of `settle` takes on; the next run goes on."""
+
+RECORDING_SECONDS = 60.0
+"""How long an answer waits for a database that is away: less than LEASE, after which the row is sent again anyway."""
+
+_AWAY_SECONDS = 1.0
+# Nothing was done for want of room, and nothing will be until there is some: no recipient's fault.
+_ROOM = frozenset({"OPERATION_TIME_LIMIT", "QUERY_LIMIT_EXCEEDED", "BUDGET_EXHAUSTED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +97,69 @@ def send(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID,
 
 def portals_to_settle() -> list[int]:
     """The ids of portals where rows of unknown fate, or left behind by a process that died, are due."""
-    return list(_due(timezone.now()).order_by("portal_id").values_list("portal_id", flat=True).distinct())
+    now = timezone.now()
+    return list((_due(now) | _left_behind(now)).order_by("portal_id").values_list("portal_id", flat=True).distinct())
 
 
 def settle(portal_id: int) -> int:
-    """Send the due rows of one portal again, one batch per sender and author. Returns how many were sent.
+    """Send the due rows of one portal again, a batch per dispatch at a time. Returns how many were sent.
 
-    Rows are claimed one by one with a conditional UPDATE, so that any number of workers share the work.
+    What a process that died left behind may have arrived, so it is of unknown fate too. Rows are claimed with a conditional UPDATE, so
+    that any number of workers share the work.
     """
-    due = _due(timezone.now()).filter(portal=portal_id).order_by("id")
-    rows = due.select_related("portal", "sender__portal", "author__portal", "dispatch__confirmation_request", "recipient")[:MOST_AT_ONCE]
+    _hand_on(portal_id)
     settled = 0
-    for group in _groups(rows):
-        claimed = [row for row in group if _claim(row)]
-        if claimed:
-            _send_again(claimed)
-            settled += len(claimed)
+    due = _due(timezone.now()).filter(portal=portal_id)
+    for dispatch_id in due.order_by("dispatch_id").values_list("dispatch_id", flat=True).distinct():
+        while settled < MOST_AT_ONCE and (numbers := _claim(_due(timezone.now()).filter(dispatch=dispatch_id), LEASE)):
+            settled += len(numbers)
+            if deliver(numbers) is not None:
+                break
     return settled
+
+
+def claim(dispatch_id: int, lease: timedelta) -> list[int]:
+    """Take up to a batch of a dispatch's queued rows for sending; their numbers, none when nothing is left or it is not under way."""
+    under_way = Dispatch.objects.filter(pk=dispatch_id, state__in=Dispatch.UNDER_WAY)
+    # By itself, before any row is touched: whoever changes rows locks them before their dispatch.
+    under_way.filter(started_at=None).update(state=Dispatch.State.RUNNING, started_at=timezone.now())
+    if not under_way.exists():
+        return []
+    return _claim(Notification.objects.filter(dispatch=dispatch_id, state=Notification.State.QUEUED), lease)
+
+
+def keep(numbers: Collection[int], lease: timedelta) -> None:
+    """Lengthen the lease of rows that are still being sent."""
+    sending = Notification.objects.filter(pk__in=numbers, state=Notification.State.SENDING)
+    sending.update(lease_until=timezone.now() + lease)
+
+
+def deliver(numbers: Collection[int], slot: Bucket | None = None) -> RestError | None:
+    """Send claimed rows of one dispatch in one batch, with a slot of the portal's budget that was taken for it, and record what came.
+
+    Returns what stands in the way of sending more, None when nothing does. What certainly was not sent because of that is queued again;
+    unless it passes by itself, the dispatch pauses with it.
+    """
+    rows = _loaded(numbers)
+    if not rows:
+        return None
+    client = wire.background_client(rows[0])
+    if slot is not None:
+        client.hold(slot)
+    commands, outcomes = _commands(rows)
+    try:
+        outcomes |= _sent(client, commands)
+    except RestError as error:
+        failed = recording.all_failed([row for row in rows if row.pk in commands], error)
+        _record(client, rows, outcomes | failed, failed)
+        _hold(rows[0].dispatch, error)
+        return error
+    setback = _setback([outcome.error for outcome in outcomes.values()])
+    waiting = [pk for pk, outcome in outcomes.items() if outcome.error and (outcome.error is setback or _is_ours(outcome.error, setback))]
+    _record(client, rows, outcomes, waiting)
+    if setback is not None:
+        _hold(rows[0].dispatch, setback)
+    return setback
 
 
 def _rows(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID, sender: Sender) -> list[Notification]:
@@ -184,32 +237,127 @@ def _forget(dispatch: Dispatch) -> None:
         dispatch.delete()
 
 
-def _due(now: datetime) -> QuerySet[Notification]:
-    """Rows whose fate is to be settled now, on portals that work."""
-    unknown = Q(state=Notification.State.UNKNOWN, attempts__lt=MOST_ATTEMPTS)
-    left_behind = Q(state=Notification.State.SENDING)
-    return Notification.objects.filter(unknown | left_behind, lease_until__lte=now, portal__state=Portal.State.ACTIVE)
+def _loaded(numbers: Collection[int]) -> list[Notification]:
+    """Claimed rows with all that sending needs; their dispatch, its author and sender are read once."""
+    rows = list(Notification.objects.filter(pk__in=numbers, state=Notification.State.SENDING).order_by("pk"))
+    if rows:
+        dispatch = Dispatch.objects.select_related("portal", "sender", "author", "confirmation_request").get(pk=rows[0].dispatch_id)
+        dispatch.sender.portal = dispatch.author.portal = dispatch.portal
+        # Their tokens are not needed, and cost deciphering.
+        people = PortalUser.objects.only("user_id", "portal_id").in_bulk([row.recipient_id for row in rows])
+        for row in rows:
+            row.dispatch, row.portal, row.sender, row.author = dispatch, dispatch.portal, dispatch.sender, dispatch.author
+            row.recipient = people[row.recipient_id]
+    return rows
 
 
-def _groups(rows: Iterable[Notification]) -> list[list[Notification]]:
-    """The rows by sender, author and type (so by the token that sends them), in pieces that fit a batch."""
-    groups: dict[tuple[int, int, str], list[Notification]] = {}
+def _commands(rows: Sequence[Notification]) -> tuple[dict[int, Call[int | None]], dict[int, Outcome[int | None]]]:
+    """The calls that send these rows; and what became already of those that cannot be sent as they are.
+
+    That is nobody's input any more, but a fault of ours, and must not hold up the others.
+    """
+    calls: dict[int, Call[int | None]] = {}
+    refused: dict[int, Outcome[int | None]] = {}
     for row in rows:
-        groups.setdefault((row.sender_id, row.author_id, row.type), []).append(row)
-    return [group[start : start + BATCH] for group in groups.values() for start in range(0, len(group), BATCH)]
+        try:
+            calls[row.pk] = wire.command(row, row.recipient.user_id, row.dispatch)
+        except InvalidInput:
+            refused[row.pk] = Outcome(error=RestError("INVALID_ARG_VALUE"))
+    return calls, refused
 
 
-def _claim(row: Notification) -> bool:
-    """Take the row for sending; False when another worker was faster or the row changed."""
-    # Only the row's own columns: PostgreSQL checks those again after waiting for another worker, but not a joined table's.
-    unchanged = Notification.objects.filter(pk=row.pk, state=row.state, attempts=row.attempts)
-    row.attempts += 1
-    return bool(unchanged.update(state=Notification.State.SENDING, lease_until=timezone.now() + LEASE, attempts=row.attempts))
+def _sent(client: PortalClient, calls: Mapping[int, Call[int | None]]) -> dict[int, Outcome[int | None]]:
+    if not calls:
+        return {}
+    outcomes = client.run_batch({str(number): call for number, call in calls.items()})
+    return {int(name): outcome for name, outcome in outcomes.items()}
 
 
-def _send_again(rows: Sequence[Notification]) -> None:
-    client = wire.background_client(rows[0])
-    try:
-        _call(client, rows, [])
-    except RestError as error:
-        recording.record(client, rows, recording.all_failed(rows, error))
+def _setback(errors: Sequence[RestError | None]) -> RestError | None:
+    """The error among a batch's that says something of all that is still to be sent, not of one recipient."""
+    for error in errors:
+        if error is not None and _concerns_all(error):
+            return error
+    first = errors[0]
+    if first is None or first.unknown_outcome or first.policy not in (Policy.STOP_JOB, Policy.REFRESH):
+        return None
+    return first if all(error is not None and error.code == first.code for error in errors) else None
+
+
+def _concerns_all(error: RestError) -> bool:
+    return not error.unknown_outcome and (error.policy is Policy.PORTAL_UNUSABLE or error.code in _ROOM)
+
+
+def _is_ours(error: RestError, setback: RestError | None) -> bool:
+    """Whether the row with this error only shared in the setback."""
+    return setback is not None and (_concerns_all(error) or error.code == setback.code)
+
+
+def _hold(dispatch: Dispatch, error: RestError) -> None:
+    """Pause the dispatch, unless what happened passes by itself."""
+    if not error.unknown_outcome and error.policy not in (Policy.RETRY_LATER, Policy.PORTAL_UNUSABLE):
+        under_way = Dispatch.objects.filter(pk=dispatch.pk, state__in=Dispatch.UNDER_WAY)
+        under_way.update(state=Dispatch.State.PAUSED, error_code=error.row[:64])
+
+
+def _record(
+    client: PortalClient, rows: Sequence[Notification], outcomes: Mapping[int, Outcome[int | None]], waiting: Collection[int]
+) -> None:
+    """Record what came, also when the database is away for a while: an answer in hand is worth waiting for."""
+    deadline = Deadline(RECORDING_SECONDS)
+    while True:
+        try:
+            recording.record(client, rows, outcomes, waiting)
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block or not deadline.pause(_AWAY_SECONDS):
+                raise
+            connection.close()
+        else:
+            return
+
+
+def _due(now: datetime) -> QuerySet[Notification]:
+    """Rows of unknown fate that are to be sent again now, on portals that work."""
+    rows = Notification.objects.filter(_ran_out(now, recording.LONGEST_WAIT), state=Notification.State.UNKNOWN)
+    held = (Dispatch.State.PAUSED, Dispatch.State.CANCELLED)
+    return rows.filter(portal__state=Portal.State.ACTIVE).exclude(dispatch__state__in=held)
+
+
+def _left_behind(now: datetime) -> QuerySet[Notification]:
+    """Rows whose sender has died."""
+    return Notification.objects.filter(_ran_out(now, LEASE), state=Notification.State.SENDING)
+
+
+def _ran_out(now: datetime, longest: timedelta) -> Q:
+    """Leases that are over. One that ends later than any can was given before the clock was set back (twice: clocks may differ)."""
+    return Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * longest)
+
+
+def _hand_on(portal_id: int) -> None:
+    """Make rows that were left behind rows of unknown fate: due now, unless they were tried often enough."""
+    now = timezone.now()
+    with transaction.atomic():
+        rows = _left_behind(now).filter(portal=portal_id).select_for_update(skip_locked=True).order_by("pk")
+        held = list(rows.values_list("pk", "dispatch_id")[:MOST_AT_ONCE])
+        left = Notification.objects.filter(pk__in=[pk for pk, _dispatch in held], state=Notification.State.SENDING)
+        left.update(
+            state=Notification.State.UNKNOWN,
+            lease_until=Case(When(attempts__lt=recording.MOST_ATTEMPTS, then=Value(now)), default=None, output_field=DateTimeField()),
+        )
+        dispatches = {dispatch_id for _pk, dispatch_id in held}
+        ledger.changed(dispatches)
+    for dispatch_id in dispatches:
+        recording.close_cancelled(dispatch_id)
+        recording.finish(dispatch_id)
+
+
+def _claim(rows: QuerySet[Notification], lease: timedelta) -> list[int]:
+    """Take up to a batch of these rows; what another worker takes at this moment is passed over."""
+    with transaction.atomic():
+        # Locked one by one where rows can be locked; where not (SQLite), no other transaction writes at the same time.
+        free = rows.select_for_update(skip_locked=True, of=("self",)).order_by("pk")
+        numbers = {row.pk: row.dispatch_id for row in free.only("pk", "dispatch_id")[:BATCH]}
+        claimed = Notification.objects.filter(pk__in=numbers, state__in=(Notification.State.QUEUED, Notification.State.UNKNOWN))
+        claimed.update(state=Notification.State.SENDING, lease_until=timezone.now() + lease, attempts=F("attempts") + 1)
+        ledger.changed(numbers.values())
+    return list(numbers)

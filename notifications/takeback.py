@@ -10,9 +10,10 @@ from typing import Literal, get_args
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from b24app.models import PortalUser, Sender
+from b24app.models import Bucket, PortalUser, Sender
+from b24app.rest import budget
 from b24app.rest.calls import Call, Outcome
-from b24app.rest.client import PortalClient, as_person, as_portal
+from b24app.rest.client import PortalClient, as_person, as_portal, as_webhook
 from b24app.rest.errors import Policy, RestError
 from notifications import api, ledger
 from notifications.errors import InvalidInput
@@ -22,6 +23,8 @@ from notifications.shapes import LARGEST_ID
 
 Which = Literal["all", "unanswered", "unread"]
 """What to take back: everything, what was not answered yet, or what was not read yet."""
+
+METHOD = "im.notify.delete"
 
 BATCH = 50
 """Commands in one batch (page settings/how-to-call-rest-api/batch)."""
@@ -59,17 +62,21 @@ def begin(person: PortalUser, dispatch: Dispatch, which: Which) -> None:
     _note(dispatch, taking_back=which if is_open else "", taking_back_after=0, taken_back=numbers)
 
 
-def step(dispatch: Dispatch) -> None:
-    """Take back the next rows, or end when there are none left. Raises RestError, with what was done before noted."""
+def step(dispatch: Dispatch, slot: Bucket) -> None:
+    """Take back the next rows, or end when there are none left; `slot` of the portal's budget was taken for that.
+
+    Raises RestError, with what was done before noted.
+    """
     which = dispatch.taking_back
     following = _rows(dispatch, which).filter(id__gt=dispatch.taking_back_after).order_by("id")
     rows = list(following.select_related("recipient__portal")[: FEEDS if which == "unread" else BATCH])
     numbers: _Numbers = dict(dispatch.taken_back or {})
     if not rows:
+        budget.give_back(slot)
         _note(dispatch, taking_back="")
         return
     unread = _unread(rows, numbers) if which == "unread" else rows
-    outcomes = _delete_tags(_background_client(dispatch.sender), dispatch.sender, unread)
+    outcomes = _delete_tags(_background_client(dispatch.sender, slot), dispatch.sender, unread)
     setback = next((row for row in unread if _passes(outcomes[row.pk].error)), None)
     done = [row for row in rows if setback is None or row.pk < setback.pk]
     gone = [row.pk for row in done if row.pk in outcomes and outcomes[row.pk].value]
@@ -129,11 +136,12 @@ def _delete_tags(client: PortalClient, sender: Sender, rows: Sequence[Notificati
     return {int(number): outcome for number, outcome in client.run_batch(calls).items()}
 
 
-def _background_client(sender: Sender) -> PortalClient:
+def _background_client(sender: Sender, slot: Bucket) -> PortalClient:
     """Deleting by TAG reaches every recipient whoever's token it is, as long as it is the same application's (bitrix24.md 6.1)."""
-    if sender.kind == Sender.Kind.WEBHOOK:
-        return client_of(sender, PortalUser(portal=sender.portal), background=True)
-    return as_portal(sender.portal, background=True)
+    is_webhook = sender.kind == Sender.Kind.WEBHOOK
+    client = as_webhook(sender, background=True) if is_webhook else as_portal(sender.portal, background=True)
+    client.hold(slot)
+    return client
 
 
 def _unread(rows: Sequence[Notification], numbers: _Numbers) -> list[Notification]:

@@ -12,11 +12,14 @@ from b24app.models import Portal, PortalUser
 from b24app.queue import leaving
 from b24app.rest.client import as_portal
 from b24app.rest.errors import RestError
-from notifications import closing, ledger, people, preparing, reminding, sending, tidying
+from notifications import closing, lane, ledger, people, preparing, reminding, sending, tidying
 from notifications.models import Dispatch, Notification
 
 BATCHES_IN_TURN = 10
 """Batches of reminders in one task."""
+
+SOON = 90.0
+"""Seconds within which a lane comes back by itself; later than that, `run_lanes` finds its portal."""
 
 LIFETIME = timedelta(days=60)
 """After this the portal erases a notification (bitrix24.md 6.10, observed in server source)."""
@@ -33,6 +36,23 @@ def settle() -> None:
 def settle_portal(portal_id: int) -> None:
     """Send one portal's rows of unknown fate again."""
     sending.settle(portal_id)
+
+
+@db_task()
+def run_lane(portal_id: int) -> None:
+    """Send and take back what waits on one portal, and come back when there is more: at once, or when the portal is ready again."""
+    seconds = lane.run(portal_id, others_wait=lambda: run_lane.huey.pending_count() > 0)
+    if seconds == 0:
+        run_lane(portal_id)
+    elif seconds is not None and seconds < SOON:
+        run_lane.schedule((portal_id,), delay=seconds)
+
+
+@db_periodic_task(crontab(minute="*"))
+def run_lanes() -> None:
+    """Find the portals with something to send or to take back whose lane has died, or whose time has come."""
+    for portal_id in lane.portals_with_work():
+        run_lane(portal_id)
 
 
 @db_periodic_task(crontab(minute="*"))

@@ -6,12 +6,14 @@ decides.
 """
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
+from django.db import DatabaseError, connection
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -23,6 +25,8 @@ from b24app.rest.calls import Answer, Call, Outcome
 from b24app.rest.deadline import Deadline, of_request
 from b24app.rest.errors import Policy, RestError
 from b24app.rest.repeating import Tries
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -192,6 +196,15 @@ class PortalClient:
         return reply
 
     def _log(self, request: _Request, started: float, reply: transport.Reply | None, failure: RestError | None) -> None:
+        try:
+            self._write_log(request, started, reply, failure)
+        except DatabaseError:
+            # The answer is worth more than its line in the log.
+            if connection.in_atomic_block:
+                raise
+            logger.exception("A call of portal %s could not be logged", self.portal.pk)
+
+    def _write_log(self, request: _Request, started: float, reply: transport.Reply | None, failure: RestError | None) -> None:
         call_log.record(
             self.portal,
             request.method,

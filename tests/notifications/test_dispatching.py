@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
-from b24app.models import Portal, PortalUser, Sender
+from b24app.models import Portal, PortalUser
 from b24app.rest.errors import RestError
 from devportal import world
 from devportal.server import Stand
-from notifications import dispatching, people
+from notifications import dispatching
 from notifications.errors import InvalidInput
 from notifications.models import Dispatch, Lane, Notification
 from tests.notifications.conftest import Join, Send, states
+from tests.notifications.many import ready
 
 State, Row = Dispatch.State, Notification.State
 Prepare = Callable[..., Dispatch]
@@ -23,22 +23,10 @@ ACTS = [dispatching.start, dispatching.pause, dispatching.resume, dispatching.ca
 
 @pytest.fixture
 def prepare(admin: PortalUser) -> Prepare:
-    """prepare([3, 4]): a dispatch whose recipients are known and which waits for the sender's word."""
+    """prepare([3, 4]): a dispatch of the admin that is ready to be started."""
 
-    def prepare(recipients: Sequence[int], *, author: PortalUser = admin, state: str = State.READY, tag: str = "news") -> Dispatch:
-        known = people.rows(author.portal, recipients)
-        return Dispatch.objects.create(
-            portal=author.portal,
-            sender=Sender.objects.get(portal=author.portal, kind=Sender.Kind.APP),
-            author=author,
-            state=state,
-            key=uuid4(),
-            type=Notification.Type.PERSONAL,
-            message="Hello",
-            tag=tag,
-            recipients=[known[user_id].pk for user_id in recipients],
-            total=len(recipients),
-        )
+    def prepare(recipients: Sequence[int], *, author: PortalUser = admin, **columns: object) -> Dispatch:
+        return ready(author, recipients, **columns)
 
     return prepare
 

@@ -29,7 +29,7 @@ def texts(portal: world.Portal, user_id: int) -> list[str]:
 
 
 def due_now() -> None:
-    Notification.objects.filter(state__in=(State.UNKNOWN, State.SENDING)).update(lease_until=timezone.now())
+    Notification.objects.filter(state__in=(State.UNKNOWN, State.SENDING), lease_until__isnull=False).update(lease_until=timezone.now())
 
 
 def settle() -> int:
@@ -211,13 +211,13 @@ def test_what_stays_unknown_is_tried_more_and_more_rarely_and_not_for_ever(stand
     stand.faults.order(method="batch", kind="html", status=502, times=None)
     dispatch = send(admin, [3], HELLO, uuid4())
     waits = []
-    for _attempt in range(sending.MOST_ATTEMPTS + 3):
+    for _attempt in range(recording.MOST_ATTEMPTS + 3):
         row = dispatch.notifications.get()
         waits.append(round((row.lease_until - timezone.now()).total_seconds()) if row.lease_until else 0)
         due_now()
         settle()
     row = dispatch.notifications.get()
-    assert (row.state, row.attempts) == (State.UNKNOWN, sending.MOST_ATTEMPTS)
+    assert (row.state, row.attempts) == (State.UNKNOWN, recording.MOST_ATTEMPTS)
     assert waits[:4] == [30, 60, 120, 240]
 
 
