@@ -1,6 +1,7 @@
 """POST /app/: the portal opens the app in its frame, from its menu or through a link into the app."""
 
 import logging
+import re
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,8 @@ from b24app.roles import is_admin, may_send
 logger = logging.getLogger(__name__)
 
 TABS = ("sent", "inbox", "new")
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -115,8 +118,13 @@ def _request_key(options: dict[str, Any]) -> UUID | None:
 
 
 def _start_url(person: PortalUser, options: dict[str, Any]) -> str:
-    """The tab a link asked for. Its parameters are anybody's text: only known names count, and only for those who have the tab."""
+    """The tab a link asked for, or the dispatch whose answers it asked for: the page itself refuses those who may not see them.
+
+    The parameters are anybody's text: only known names count, and only for those who have the tab.
+    """
     tab = options.get("tab")
+    if tab == "request" and _NUMBER.fullmatch(str(options.get("number"))):
+        return reverse("dispatch", args=[int(options["number"])])
     if tab not in TABS or (tab == "new" and not may_send(person)):
         tab = TABS[0]
     return reverse(str(tab))
