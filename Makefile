@@ -8,12 +8,13 @@ PRODUCTION = DJANGO_DEBUG=off APP_URL=https://notifications.example B24_CLIENT_I
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(60))") \
 	TOKEN_KEYS=$$($(BIN)/python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())")
 
-.PHONY: help setup demo test check bench messages clean
+.PHONY: help setup demo test check bench chaos messages clean
 
 help:
 	@echo "make demo      install, migrate and start the app, its worker and the stand-in portals"
 	@echo "make test      the whole suite, browser tests included (DATABASE_URL=postgres://... for PostgreSQL)"
 	@echo "make check     lint, types, layers, migrations, deployment settings"
+	@echo "make chaos     2,000 notifications while their workers are killed twenty times, and what came of it"
 	@echo "make messages  collect texts for translation into locale/"
 
 setup: .venv/.installed node_modules/.installed $(CATALOGUES:.po=.mo)
@@ -49,6 +50,9 @@ check: setup
 
 bench: setup
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+chaos: setup
+	CHAOS_RECIPIENTS=2000 CHAOS_KILLS=20 CHAOS_SECONDS=900 $(BIN)/pytest -q --timeout 1000 tests/chaos $(ARGS)
 
 messages: .venv/.installed
 	$(BIN)/python -m scripts.catalogue
