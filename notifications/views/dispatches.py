@@ -1,7 +1,7 @@
 """One dispatch: what was sent, how far it has come while it goes on, who got it, and what can be done with it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -74,8 +74,8 @@ def dispatch_discard(request: FrameRequest, number: int) -> HttpResponse:
         dispatching.discard(request.person, number)
     except InvalidInput as error:
         return toast(HttpResponse(status=204), str(error.message), "bad")
-    location = {"path": f"{reverse('sent')}?view=dispatches", "target": "#main"}
-    response = HttpResponse(status=204, headers={"HX-Location": json.dumps(location), "HX-Trigger": json.dumps({"close-dialog": {}})})
+    events = {"close-dialog": {}, "dispatch-discarded": {"show": f"{reverse('sent')}?view=dispatches"}}
+    response = HttpResponse(status=204, headers={"HX-Trigger": json.dumps(events)})
     return toast(response, _("Discarded. Nothing was sent."), "info")
 
 
@@ -151,9 +151,7 @@ def _page(request: FrameRequest, found: Dispatch) -> HttpResponse:
         "is_prepared": found.state in history.NOT_SENT_YET,
         "asks": _asks(found),
     }
-    if context["is_prepared"]:
-        context |= _acts(request.person, found, {})
-    else:
+    if not context["is_prepared"]:
         context |= _rows(request, found, RowsForm(request.GET))
         if context["follows"]:
             context |= _standing(request.person, found)
@@ -176,14 +174,13 @@ def _standing(person: PortalUser, found: Dispatch) -> dict[str, Any]:
     }
 
 
-def _acts(person: PortalUser, found: Dispatch, numbers: Any) -> dict[str, bool]:
+def _acts(person: PortalUser, found: Dispatch, numbers: Mapping[Notification.State, int]) -> dict[str, bool]:
     """Which acts this person is offered. The use cases judge anew."""
     state = found.state
     acts, sends = dispatching.may_act(person, found), may_send(person)
     in_feeds = any(numbers.get(each) for each in (Notification.State.SENT, Notification.State.UNKNOWN, Notification.State.SENDING))
     missed = any(numbers.get(each) for each in (Notification.State.FAILED, Notification.State.UNKNOWN))
     return {
-        "may_act": acts,
         "can_pause": acts and state in Dispatch.UNDER_WAY,
         "can_resume": acts and sends and state == Dispatch.State.PAUSED,
         "can_cancel": acts and state in (*Dispatch.UNDER_WAY, Dispatch.State.PAUSED),

@@ -115,10 +115,18 @@
     select.focus({ preventScroll: true });
   });
 
+  // --- Coming and going ---
+
+  const main = byId("main");
+  let wasHere = false;
+
+  document.addEventListener("dispatch-discarded", ({ detail }) => htmx.ajax("GET", detail.show, { source: main, target: main }));
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => { if (target === main) wasHere = Boolean(byId("dispatch")); });
   document.addEventListener("htmx:afterSettle", ({ detail: { target } }) => {
-    if (target.id === "main") {
-      failures = acting = 0;
-      plan();
-    }
+    if (target !== main) return;
+    failures = acting = 0;
+    plan();
+    // The button that led away is gone with the page it was on.
+    if (wasHere && document.activeElement === document.body) main.focus({ preventScroll: true });
   });
 })();
