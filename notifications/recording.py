@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, Exists, OuterRef, PositiveBigIntegerField, Q, Value, When
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Exists, Expression, OuterRef, PositiveBigIntegerField, Q
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -86,11 +88,23 @@ def _write(rows: Sequence[Notification], changes: Mapping[int, dict[str, Any]], 
     return [row for row in rows if row.pk not in held]
 
 
+class _ByRow(Expression):
+    """A number for each row. Django's own Case takes longer to build for fifty rows than the whole of their batch takes otherwise."""
+
+    def __init__(self, numbers: Mapping[int, int]) -> None:
+        super().__init__(output_field=PositiveBigIntegerField())
+        self._numbers = numbers
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[int, ...]]:
+        """`CASE id WHEN … THEN … END`."""
+        column = connection.ops.quote_name("id")
+        return f"CASE {column} {'WHEN %s THEN %s ' * len(self._numbers)}END", tuple(each for pair in self._numbers.items() for each in pair)
+
+
 def _update(rows: Sequence[Notification], columns: dict[str, Any], numbers: Mapping[int, int]) -> None:
     """The same `columns` for all rows, and to each its own id at the portal; the rows are locked, or it is SQLite's turn."""
     if numbers:
-        cases = [When(pk=pk, then=Value(number)) for pk, number in numbers.items()]
-        columns = columns | {_ID: Case(*cases, output_field=PositiveBigIntegerField())}
+        columns = columns | {_ID: _ByRow(numbers)}
     Notification.objects.filter(pk__in=[row.pk for row in rows], state=Notification.State.SENDING).update(**columns)
 
 
