@@ -86,7 +86,7 @@ def departments(company: str, people: int = 0) -> dict[int, Department]:
     made = {id_: Department(id_, name.format(company=company), parent) for id_, name, parent in _DEPARTMENTS}
     for number in range(_TEAMS if people >= _MANY else 0):
         parent = made[_DEPARTMENTS[1:][number % 5][0] if number < 20 else _FIRST_TEAM + number - 20]
-        made[_FIRST_TEAM + number] = Department(_FIRST_TEAM + number, f"{parent.name} {number % 5 + 1}", parent.id)
+        made[_FIRST_TEAM + number] = Department(_FIRST_TEAM + number, f"{parent.name}-{number // 5 + 1}", parent.id)
     for person_id, department_id in ((1, 1), (2, 8), (3, 11), (7, 5), (11, 3)):
         made[department_id].head = person_id
     return made

@@ -39,6 +39,7 @@ LOST_AFTER = timedelta(minutes=2)
 
 KEPT = timedelta(days=1)
 PAGE = 50
+FEW_NAMES = 10
 
 _DEPARTMENTS_AT_ONCE = 25
 """Departments in one filter, so that a command stays short."""
@@ -160,14 +161,15 @@ def review(person: PortalUser, dispatch_id: int, words: str = "", page: int = 1)
         numbers = [number for number in numbers if number in named]
     pages = max(1, -(-len(numbers) // PAGE))
     page = min(max(1, page), pages)
-    shown = PortalUser.objects.filter(portal=person.portal).in_bulk(numbers[(page - 1) * PAGE : page * PAGE])
+    wanted = numbers[(page - 1) * PAGE : page * PAGE]
+    rows = PortalUser.objects.filter(portal=person.portal).in_bulk(wanted)
     return Review(
         dispatch=dispatch,
         chosen=Audience.from_json(dispatch.audience).said(),
         problem=problem_of(dispatch),
         held=[_held(reason, dispatch.left_out[reason]) for reason in Reason if reason in dispatch.left_out],
         words=words,
-        people=list(shown.values()),
+        people=[rows[number] for number in wanted if number in rows],
         found=len(numbers),
         page=page,
         pages=pages,
@@ -282,5 +284,6 @@ def _named(portal: Portal, words: str) -> set[int]:
 
 
 def _held(reason: Reason, kept: Mapping[str, Any]) -> Held:
-    names = list(kept["names"])
-    return Held(REASONS[reason], max(kept["count"], len(names)), names, max(0, kept["count"] - len(names)) if names else 0)
+    # What was not found is to be corrected; of the others a few say enough.
+    names = list(kept["names"])[: MOST_NAMES if reason is Reason.NOT_FOUND else FEW_NAMES]
+    return Held(REASONS[reason], kept["count"], names, kept["count"] - len(names) if names else 0)

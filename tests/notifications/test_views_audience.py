@@ -1,6 +1,7 @@
 """Choosing whom a notification is for, and looking through the names before anything is sent, as the page asks for it."""
 
 import json
+import re
 from html import unescape
 from uuid import uuid4
 
@@ -191,6 +192,8 @@ class TestReview:
         assert "1 of 40" in first
         last = browse.get(head, address, "audience-names", page=40)
         assert first.count("person-name") == last.count("person-name") == 50
+        shown = re.findall(r'person-name">([^<]+)', first)
+        assert shown == sorted(shown, key=str.casefold) == sorted((each.full_name for each in large.people.values()), key=str.casefold)[:50]
         assert "40 of 40" in browse.get(head, address, "audience-names", page=99)
         assert len(first) < 40_000
 
