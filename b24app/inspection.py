@@ -9,7 +9,7 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from b24app import tokens
-from b24app.models import Bucket, CallLog, MethodPause, Portal, PortalUser
+from b24app.models import Bucket, CallLog, MethodPause, Portal, PortalUser, Sender
 from b24app.rest import budget
 from b24app.rest.calls import Answer, Call
 from b24app.rest.client import as_portal
@@ -27,13 +27,17 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """One portal in detail. `level` is how many requests are in its bucket by now, None while none was ever counted."""
+    """One portal in detail. `provable` says whether its events can be proven (an application_token is stored), `level` how many
+    requests are in its bucket by now, None while none was ever counted. Nothing encrypted is read: a lost key must not hide a portal.
+    """
 
     portal: Portal
     people: int
     valid_tokens: int
     dead_tokens: int
     admins: list[PortalUser]
+    webhooks: list[Sender]
+    provable: bool
     level: float | None
     limits: budget.Limits
     pauses: list[MethodPause]
@@ -53,7 +57,7 @@ def overview(states: Iterable[str] = ()) -> list[Overview]:
     calls = CallLog.objects.filter(portal=OuterRef("pk")).order_by("-id")
     valid = Q(people__is_admin=True, people__token_state=PortalUser.TokenState.VALID)
     rows = Portal.objects.filter(state__in=states) if states else Portal.objects.all()
-    rows = rows.annotate(
+    rows = rows.defer("application_token").annotate(
         admins=Count("people", filter=valid),
         last_call=Subquery(calls.values("created_at")[:1]),
         last_error=Subquery(calls.exclude(code="").values("code")[:1]),
@@ -69,12 +73,16 @@ def details(portal: Portal, *, calls: int = 10) -> Details:
         dead=Count("pk", filter=Q(token_state=PortalUser.TokenState.DEAD)),
     )
     bucket = Bucket.objects.filter(portal=portal).first()
+    if bucket is not None:
+        bucket.portal = portal
     return Details(
         portal=portal,
         people=held["people"],
         valid_tokens=held["valid"],
         dead_tokens=held["dead"],
-        admins=list(tokens.admins_with_tokens(portal)),
+        admins=list(tokens.admins_with_tokens(portal).defer("access_token", "refresh_token")),
+        webhooks=list(portal.senders.filter(kind=Sender.Kind.WEBHOOK).defer("webhook_url").order_by("name")),
+        provable=Portal.objects.filter(pk=portal.pk).exclude(application_token="").exists(),
         level=budget.level(bucket) if bucket else None,
         limits=budget.limits(portal),
         pauses=list(portal.method_pauses.filter(until__gt=timezone.now()).order_by("method")),

@@ -27,6 +27,7 @@ States: installing -> active -> suspended (the REST client's doing) -> removed; 
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -52,6 +53,8 @@ _WORTHLESS = {
     "INVALID_GRANT", "INVALID_TOKEN", "EXPIRED_TOKEN", "NO_AUTH_FOUND", "NO_USABLE_TOKEN", "NOT_INSTALLED", "APPLICATION_NOT_FOUND",
     "PORTAL_DELETED",
 }  # fmt: skip
+
+_erasers: list[Callable[[Portal], None]] = []
 
 
 def enter(launch: Launch, *, installer: bool = False) -> PortalUser:
@@ -144,10 +147,17 @@ def portal_of_event(member_id: str, application_token: str) -> Portal | None:
     return portal if stored and same else None
 
 
+def erase_first(erase: Callable[[Portal], None]) -> None:
+    """Call `erase` before a portal's rows are deleted, in the same transaction: for tables that are too large to be left to Django."""
+    _erasers.append(erase)
+
+
 def remove(portal: Portal, *, clean: bool) -> None:
     """The app is gone from the portal. `clean`: the admin wants its data gone, so nothing stays; else the ledger stays, without names."""
     with transaction.atomic():
         if clean:
+            for erase in _erasers:
+                erase(portal)
             portal.delete()
             return
         for model in (CallLog, Bucket, MethodPause):

@@ -8,7 +8,9 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models, which both modules need, are there from here on.
+        from b24app import lifecycle
         from b24app import metrics as floor
-        from notifications import metrics
+        from notifications import erasing, metrics
 
         floor.add("ledger", metrics.ledger)
+        lifecycle.erase_first(erasing.erase)

@@ -12,10 +12,11 @@ def add_to(parser: CommandParser) -> None:
 
 def find(name: str) -> Portal:
     """The portal of this member_id or domain; CommandError when there is none, or more than one."""
-    found = Portal.objects.filter(member_id=name).first()
+    portals = Portal.objects.defer("application_token")
+    found = portals.filter(member_id=name).first()
     if found is not None:
         return found
-    rows = list(Portal.objects.filter(domain__iexact=name))
+    rows = list(portals.filter(domain__iexact=name))
     if not rows:
         raise CommandError(f"No portal has the member_id or the domain {name}. `portals` lists them all.")
     if len(rows) > 1:

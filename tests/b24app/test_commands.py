@@ -233,11 +233,15 @@ def test_rotation_leaves_what_somebody_wrote_meanwhile(keys: tuple[str, str], se
 
 def test_rotation_tells_of_values_that_no_key_opens(keys: tuple[str, str], settings: Settings) -> None:
     old, new = keys
-    fill(people=1)
+    portal = fill(people=1)
+    portal.people.update(is_admin=True, token_state="valid")
     settings.TOKEN_KEYS = [new]
     for arguments in (("rotate_keys",), ("rotate_keys", "--check")):
         with pytest.raises(CommandError, match="Add the missing key"):
             run(*arguments)
+    assert "p.example" in run("portals"), "a lost key must not hide a portal from its operator"
+    assert "p.example" in run("portal", "m")
+    run("purge", "empty", "--yes", "--force")
     settings.TOKEN_KEYS = [new, old]
     assert "Encrypted anew: 4." in run("rotate_keys")
 

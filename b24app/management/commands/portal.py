@@ -59,7 +59,6 @@ def _identity(portal: Portal) -> list[tuple[str, object]]:
         ("scopes", ", ".join(sorted(portal.scopes))),
         ("scopes missing", ", ".join(missing)),
         ("plan", f"{portal.license_family or 'unknown'}, status {portal.status or 'unknown'}"),
-        ("events can be proven", "yes" if portal.application_token else "NO: an admin has to open the app"),
         ("may send, see all", f"{portal.who_may_send}, {portal.who_may_see_all}"),
         ("keeps the ledger", f"{portal.retention_days} days"),
     ]
@@ -69,10 +68,11 @@ def _health(details: inspection.Details) -> list[tuple[str, object]]:
     capacity, drain = details.limits.capacity, details.limits.drain
     counted = "nothing counted yet" if details.level is None else f"{details.level:.0f} of {capacity:.0f}, drains {drain:g} per second"
     admins = [f"{admin} ({admin.user_id})" for admin in details.admins]
-    webhooks = [f"{sender.name} ({sender.broken_code or 'works'})" for sender in details.portal.senders.filter(kind="webhook")]
+    webhooks = [f"{sender.name} ({sender.broken_code or 'works'})" for sender in details.webhooks]
     return [
         ("people", f"{details.people} known; tokens: {details.valid_tokens} valid, {details.dead_tokens} dead"),
         ("admins with a token", ", ".join(admins) or "NONE: an admin has to open the app"),
+        ("events can be proven", "yes" if details.provable else "NO: an admin has to open the app"),
         ("request budget", counted),
         ("paused methods", ", ".join(f"{pause.method} until {table.moment(pause.until)}" for pause in details.pauses)),
         ("webhooks", ", ".join(webhooks)),

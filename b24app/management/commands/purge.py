@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--force", action="store_true", help="even though the app is still installed there")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        portal = Portal.objects.filter(member_id=options["member_id"]).first()
+        portal = Portal.objects.defer("application_token").filter(member_id=options["member_id"]).first()
         if portal is None:
             raise CommandError("No portal has this member_id. `portals` lists them all.")
         if portal.state != Portal.State.REMOVED and not options["force"]:
