@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import ngettext_lazy, pgettext_lazy
 
 from b24app.models import Portal
 from notifications import ask, wire
@@ -24,7 +24,11 @@ END_OF_DAY = time(18, 0)
 SUGGESTED_DAYS = (1, 3, 7)
 
 MEANINGS = [(ask.Means.CONFIRM, _("Confirmed")), (ask.Means.DECLINE, _("Declined"))]
-REASONS = [(ask.Reason.NO, _("No reason")), (ask.Reason.MAY, _("May give a reason")), (ask.Reason.MUST, _("Must give a reason"))]
+REASONS = [
+    (ask.Reason.NO, pgettext_lazy("a reason given with a button", "None")),
+    (ask.Reason.MAY, pgettext_lazy("a reason given with a button", "Optional")),
+    (ask.Reason.MUST, pgettext_lazy("a reason given with a button", "Required")),
+]
 UNITS = [("hours", _("hours before")), ("days", _("days before"))]
 
 
@@ -166,7 +170,7 @@ class AskForm(forms.Form):
         if len(self.rows) > ask.MOST_BUTTONS:
             self.add_error(None, _("A request has %(limit)d buttons at most. Remove some.") % {"limit": ask.MOST_BUTTONS})
         elif any(row.errors for row in self.rows):
-            self.add_error(None, _("Something is wrong with a button."))
+            self.add_error(None, _("Something is not right with the buttons yet: look below."))
 
     def _read_deadline(self) -> None:
         day, at = self.cleaned_data.get("day"), self.cleaned_data.get("time")
@@ -213,10 +217,12 @@ def _typed_rows(data: QueryDict) -> Iterator[ButtonRow]:
 def _problems(row: ButtonRow) -> dict[str, Promise | str]:
     """What is wrong with one button by itself."""
     problems: dict[str, Promise | str] = {}
+    if not row.label:
+        problems["label"] = _("Type the button's text, or remove the button.")
+    if not row.value:
+        problems["value"] = _("Type the value that is recorded.")
     for name, text, longest in (("label", row.label, ask.LONGEST_LABEL), ("value", row.value, ask.LONGEST_VALUE)):
-        if not text:
-            problems[name] = _("Fill this in, or remove the button.")
-        elif len(text) > longest:
+        if len(text) > longest:
             problems[name] = _("Use %(limit)d characters at most.") % {"limit": longest}
         elif not text.isprintable():
             problems[name] = _("Control characters cannot be used here. Remove them.")

@@ -23,7 +23,7 @@ def send_request(desk: Desk, *people: Person) -> None:
     row.get_by_label("Text").fill("Not now")
     row.get_by_label("Value").fill("later")
     row.get_by_label("Counts as").select_option("Declined")
-    row.get_by_label("Reason").select_option("Must give a reason")
+    row.get_by_label("Reason").select_option("Required")
     expect(frame.locator("#preview").get_by_role("link", name="Answer the request").first).to_be_visible()
     expect_no_scrollbars(desk)
     expect_accessible(desk)

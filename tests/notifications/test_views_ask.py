@@ -142,7 +142,8 @@ def test_the_inbox_lists_what_waits_and_takes_the_answer(
     assert (
         page.index("Waiting for your answer") < page.index(f'id="request-{row.pk}"') < page.index(f'id="note-{row.portal_notification_id}"')
     )
-    assert "waits for your answer" in page
+    assert "waits for your answer above" in page
+    assert f"{ask.link(key_of(dispatch))}" not in unescape(page)
     response = browse.post(colleague, f"ask/{key_of(dispatch)}/answer/", value="N", reason="Busy", place="inbox")
     assert "“Decline” was recorded" in text(response)
     assert json.loads(response["HX-Trigger"]) == {"request-over": {"note": row.portal_notification_id}}
@@ -230,8 +231,8 @@ def test_the_form_asks(browse: Browse, portal: world.Portal, bound: PortalUser) 
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"ask-label": ["", "Decline"]}, "Fill this in, or remove the button."),
-        ({"ask-value": ["Y", " "]}, "Fill this in, or remove the button."),
+        ({"ask-label": ["", "Decline"]}, "Type the button's text, or remove the button."),
+        ({"ask-value": ["Y", " "]}, "Type the value that is recorded."),
         ({"ask-value": ["Y", "Y "]}, "Two buttons cannot have the same value."),
         ({"ask-label": ["Yes", "Yes"]}, "Two buttons cannot have the same text."),
         ({"ask-label": ["x" * 51, "Decline"]}, "Use 50 characters at most."),
