@@ -90,13 +90,19 @@ def answer(person: PortalUser, key: UUID, value: str, reason: str = "") -> Page:
     page = page_of(person, key)
     if page.status is not Status.OPEN or page.row is None or page.request is None:
         return page
-    button, reason = _chosen(page.buttons, value), _line_ends(reason).strip()
-    _check_reason(button, reason)
+    button, reason = read(page.buttons, value, reason)
     given = _record(page.row, page.request, button, reason)
     if given is None:
         return page_of(person, key)
     tidying.at_once(person, given)
     return Page(Status.ANSWERED, page.row, page.request, page.buttons, given)
+
+
+def read(buttons: Sequence[ask.Button], value: str, reason: str) -> tuple[ask.Button, str]:
+    """The pressed button, and the reason as it is recorded. Raises InvalidInput (`value`, `reason`) for what the buttons do not offer."""
+    button, reason = _chosen(buttons, value), _line_ends(reason).strip()
+    _check_reason(button, reason)
+    return button, reason
 
 
 def waiting(person: PortalUser, by: By | None = None, value: str = "") -> list[Waiting]:

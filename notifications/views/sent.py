@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
@@ -25,6 +26,9 @@ PARTS = {"list": "sent_list", "tag": "groups", "sub_tag": "groups", "dispatches"
 
 CHOICE, TEXT = "choice-", "text-"
 """Names of the fields of one found confirmation, before its number: the value of the chosen button, and its text for the result."""
+
+OWN, REASON = "own-", "reason-"
+"""Names of the fields of one of the app's own requests, before its key: the value of the chosen button, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +162,27 @@ def sent_confirm(request: FrameRequest) -> HttpResponse:
 def _confirmed(request: FrameRequest) -> HttpResponse:
     choices = {integer(name.removeprefix(CHOICE)): str(value) for name, value in request.POST.items() if name.startswith(CHOICE)}
     try:
-        pressed = confirming.press(request.person, choices)
+        pressed, recorded = confirming.press_all(request.person, choices, _given(request.POST))
     except InvalidInput as error:
         return _refused(error)
     results = [Result(request.POST.get(f"{TEXT}{each.id}", ""), each) for each in pressed]
-    return _with_new_list(render(request, "frame/sent_confirmed.html", {"results": results}))
+    return _with_new_list(render(request, "frame/sent_confirmed.html", {"results": results, "recorded": recorded}))
+
+
+def _given(form: QueryDict) -> list[confirming.Given]:
+    """The answers to own requests in the posted form; a key that is none belongs to no request."""
+    given = []
+    for name, value in form.items():
+        if name.startswith(OWN) and (key := _key(name.removeprefix(OWN))):
+            given.append(confirming.Given(key, str(value), form.get(f"{REASON}{key}", "")))
+    return given
+
+
+def _key(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _with_new_list(response: HttpResponse) -> HttpResponse:
