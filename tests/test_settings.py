@@ -1,6 +1,7 @@
 """The start: production refuses missing or weak secrets in one clear sentence, and HTTPS rules follow APP_URL."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,28 @@ def test_the_command_line_says_it_in_one_sentence() -> None:
 
 def test_app_url_names_the_allowed_host() -> None:
     assert start("settings.ALLOWED_HOSTS", DJANGO_ALLOWED_HOSTS="notifications.example").stdout.strip() == "['notifications.example']"
+
+
+READ = sorted(set(re.findall(r"""env(?:\.\w+)?\(\s*"(\w+)\"""", (ROOT / "b24app" / "settings.py").read_text())))
+
+
+@pytest.mark.parametrize("name", READ)
+def test_every_variable_that_is_read_is_explained(name: str) -> None:
+    table = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
+    assert any(f"`{name}`" in line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    assert re.search(rf"^#?{name}=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+
+def test_nothing_else_is_explained() -> None:
+    assert len(READ) > 15
+    assert sorted(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)) == READ
+
+
+def test_the_example_starts_when_its_secrets_are_filled_in() -> None:
+    """Every optional line switched on, where it stands: each is a value that the app takes."""
+    text = (ROOT / ".env.example").read_text()
+    told = dict(re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.+)$", text, re.MULTILINE))
+    assert start(**(told | {"B24_CA_FILE": ""})).stdout == "started\n"
 
 
 def test_the_stand_in_is_no_part_of_a_production_start() -> None:
