@@ -1,6 +1,7 @@
 """What became of a confirmation request: figures, answers by day, and the people of each answer. Read from the ledger alone."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -98,6 +99,14 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """How a list shows that a dispatch asks: whether an answer is still taken, and whether the reader may see everybody's."""
+
+    is_open: bool
+    may_see: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PeoplePage:
     """One page of the people asked, as rows of the ledger with their answers; pages count from 1."""
 
@@ -116,6 +125,13 @@ def visible_to(person: PortalUser) -> QuerySet[ConfirmationRequest]:
     requests = ConfirmationRequest.objects.filter(dispatch__portal=person.portal)
     requests = requests.select_related("dispatch__author__portal", "dispatch__sender__portal", "dispatch__portal", "closed_by")
     return requests if may_see_all(person) else requests.filter(dispatch__author=person)
+
+
+def asking(person: PortalUser, dispatch_ids: Iterable[int]) -> dict[int, Asking]:
+    """Which of these dispatches of the person's portal ask for confirmation, in one query."""
+    sees_all = may_see_all(person)
+    requests = ConfirmationRequest.objects.filter(dispatch__portal=person.portal, dispatch__in=set(dispatch_ids)).select_related("dispatch")
+    return {each.dispatch_id: Asking(is_open(each), sees_all or each.dispatch.author_id == person.pk) for each in requests}
 
 
 def is_open(request: ConfirmationRequest) -> bool:

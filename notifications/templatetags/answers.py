@@ -35,3 +35,9 @@ def remark(row: Notification) -> str:
 def day(value: date) -> str:
     """A day below the chart: "Nov 22"."""
     return dateformat.format(value, pgettext("day in a chart, in Django's date format", "M j"))
+
+
+@register.filter
+def asked_by(asking: Mapping[int, reporting.Asking], row: Notification) -> reporting.Asking | None:
+    """How the request that a row of a list belongs to stands; None for one that asks nothing."""
+    return asking.get(row.dispatch_id)

@@ -27,6 +27,7 @@ STATE_CLASSES = {
     Notification.State.UNKNOWN: "badge-warn",
     Notification.State.FAILED: "badge-bad",
     Notification.State.CONFIRMED: "badge-violet",
+    Notification.State.DECLINED: "badge-warn",
 }
 
 DISPATCH_CLASSES = {

@@ -15,7 +15,7 @@ from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import Sender
 from b24app.roles import may_send
-from notifications import attach, confirming, groups, history, ledger, revoking
+from notifications import attach, confirming, groups, history, ledger, reporting, revoking
 from notifications.errors import InvalidInput
 from notifications.forms import ANY_DISPATCH_STATE, FilterForm, TagForm, TargetForm
 from notifications.models import Notification
@@ -109,7 +109,8 @@ def _content(request: FrameRequest, form: FilterForm, before: int | None) -> dic
         groups_page = groups.page(request.person, form.by, form.filters(), before)
         return {"groups": groups_page.groups, "next_before": groups_page.next_before}
     page = ledger.page(request.person, form.filters(), before)
-    return {"rows": page.rows, "next_before": page.next_before}
+    asking = reporting.asking(request.person, {row.dispatch_id for row in page.rows})
+    return {"rows": page.rows, "next_before": page.next_before, "asking": asking}
 
 
 def _opened(form: FilterForm, sender: Sender | None) -> dict[str, str] | None:

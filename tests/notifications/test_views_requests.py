@@ -270,3 +270,15 @@ def test_the_sheet_in_the_portals_language(browse: Browse, admin: PortalUser, re
 def test_of_two_buttons_the_meanings_are_the_filter(browse: Browse, admin: PortalUser) -> None:
     page = browse.get(admin, path(ask(admin, [3], wanted=Ask(TWO))))
     assert re.findall(r'name="answer" value="([^"]*)"', page) == ["", "confirmed", "declined", "waiting", "gone"]
+
+
+def test_rows_of_the_sent_list_say_how_they_stand(
+    browse: Browse, admin: PortalUser, colleague: PortalUser, second: PortalUser, request_: ConfirmationRequest
+) -> None:
+    """Who was asked sees their own row without the way to everybody's answers."""
+    page = browse.get(admin, "sent/")
+    assert re.findall(r'<span class="badge badge-(?:violet|wait)">([^<]+)</span>', page) == ["Waiting", "Confirmed"]
+    assert page.count(f'hx-get="/frame/dispatches/{request_.dispatch_id}/"') == 2
+    assert "All answers" not in browse.get(second, "sent/")
+    closing.close(admin, request_)
+    assert re.findall(r'<span class="badge badge-wait">([^<]+)</span>', browse.get(second, "sent/")) == ["No answer"]
