@@ -39,7 +39,7 @@
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     if (!isLive(event)) return;
-    if (!asksByItself(event)) acting -= 1;
+    if (!asksByItself(event)) acting = Math.max(0, acting - 1);
     else if (event.detail.failed && event.detail.xhr.status !== 401) failures += 1;
     plan();
   });
