@@ -141,9 +141,12 @@ def again(person: PortalUser, dispatch_id: int) -> Dispatch:
 
 def discard_old() -> int:
     """Throw away what nobody started within a day; returns how many."""
-    old = Q(created_at__lt=timezone.now() - KEPT, state__in=(Dispatch.State.PREPARING, Dispatch.State.READY))
-    _all, per_model = Dispatch.objects.filter(old).delete()
-    return per_model.get(Dispatch._meta.label, 0)
+    unstarted = Dispatch.objects.filter(created_at__lt=timezone.now() - KEPT, state__in=(Dispatch.State.PREPARING, Dispatch.State.READY))
+    with transaction.atomic():
+        # Locked, so that none is started between being found and being deleted.
+        old = list(unstarted.select_for_update().values_list("pk", flat=True))
+        Dispatch.objects.filter(pk__in=old).delete()
+    return len(old)
 
 
 def visible_to(person: PortalUser) -> QuerySet[Dispatch]:

@@ -75,7 +75,9 @@ def _review(request: FrameRequest, number: int) -> HttpResponse:
     except Dispatch.DoesNotExist:
         raise Http404 from None
     part = "#names" if request.headers.get("HX-Target") == "audience-names" else ""
-    return render(request, f"frame/audience_review.html{part}", {"review": review, "may_send": may_send(request.person)})
+    # Whoever has waited for the names goes on at them.
+    context = {"review": review, "may_send": may_send(request.person), "waited": "waited" in request.GET}
+    return render(request, f"frame/audience_review.html{part}", context)
 
 
 def _row(tree: Tree, department: Department, *, is_open: bool = False) -> dict[str, object]:

@@ -51,9 +51,17 @@
 
   function toggleBelow(button) {
     const open = button.getAttribute("aria-expanded") !== "true";
+    const below = button.closest("li").querySelector("ul");
     button.setAttribute("aria-expanded", String(open));
-    button.closest("li").querySelector("ul").hidden = !open;
+    below.hidden = !open;
+    if (open && !below.childElementCount) htmx.trigger(button, "open-branch");
   }
+
+  // An answer to what was typed before is not shown: the next one is on its way.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const { elt, parameters } = detail.requestConfig;
+    if (elt.matches("#department-words, #audience-words") && parameters.words !== elt.value) detail.shouldSwap = false;
+  });
 
   // --- Everyone, and the parts that open ---
 

@@ -28,6 +28,11 @@ class Browse:
     def post(self, by: PortalUser, path: str, **form: object) -> HttpResponse:
         return self._client.post(f"/frame/{path}", form, headers=_headers(by, "dialog-content"))
 
+    def post_encoded(self, by: PortalUser, path: str, body: str) -> HttpResponse:
+        """A form as the page itself encodes it."""
+        headers = _headers(by, "dialog-content")
+        return self._client.post(f"/frame/{path}", body, content_type="application/x-www-form-urlencoded", headers=headers)
+
 
 def _headers(by: PortalUser, target: str) -> dict[str, str]:
     return {"HX-Request": "true", "HX-Target": target, "Authorization": f"Bearer {session.issue(by)}"}

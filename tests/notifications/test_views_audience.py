@@ -3,6 +3,7 @@
 import json
 import re
 from html import unescape
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -104,6 +105,15 @@ class TestForm:
         assert 'name="except_below" value="14" aria-label="With sub-departments: South">' in page
         assert 'name="also_gone" value="1" checked' in page
         assert (Dispatch.objects.count(), stand.log.count()) == (0, 0)
+
+    def test_as_much_as_may_be_chosen_fits_into_a_form(self, browse: Browse, admin: PortalUser) -> None:
+        """As the page posts it; more than the limit of a list is answered with a sentence."""
+        people = [("recipients", str(number)) for number in range(1, 2000)] + [("names", "Somebody")] * 1999
+        addresses = "\r\n".join(f"quite.a.long.address.{number}@nord.lantern-works.example" for number in range(20_001))
+        posted = urlencode([*form(message=" ").items(), *people, ("listed", addresses)])
+        response = browse.post_encoded(admin, "new/", posted)
+        assert response.status_code == 200
+        assert "20000 entries at most" in response.content.decode()
 
     def test_what_no_notification_may_have_is_refused_as_ever(self, browse: Browse, admin: PortalUser) -> None:
         page = browse.post(admin, "new/", **form(everyone="1", tag="x" * 180)).content.decode()
