@@ -117,12 +117,13 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": "b24app.logs.JsonFormatter"}, "line": {"()": "b24app.logs.LineFormatter"}},
+        "filters": {"traceback": {"()": "b24app.logs.HasTraceback"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             **{name: {"handlers": [], "level": _at_least("INFO", level)} for name in talkative},
-            # Refused requests have their line already (b24app.middleware.logged); here come the tracebacks.
-            "django.request": {"level": "ERROR"},
+            # Refused and failed requests have their line already (b24app.middleware.logged); from here come the tracebacks.
+            "django.request": {"level": "ERROR", "filters": ["traceback"]},
             # The development server's own lines show queries.
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             # Each task's beginning and end is told by `follow`. With a handler here, the worker adds none of its own.
@@ -137,6 +138,13 @@ def configuration(form: str, level: str) -> dict[str, Any]:
 
 def _at_least(lowest: str, level: str) -> str:
     return max(lowest, level, key=LEVELS.index)
+
+
+class HasTraceback(logging.Filter):
+    """Lets through what comes with a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return bool(record.exc_info)
 
 
 class JsonFormatter(logging.Formatter):

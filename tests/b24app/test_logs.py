@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from huey.contrib.djhuey import db_task
 
-from b24app import logs, opening
+from b24app import health, logs, opening
 from b24app.models import Portal
 from devportal.server import Stand
 from devportal.world import App
@@ -219,6 +219,16 @@ def test_what_looks_like_a_secret_is_masked_even_in_a_traceback(books: tuple[Boo
 def test_an_unknown_format_or_level_stops_the_start(form: str, level: str, name: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=name):
         logs.configuration(form, level)
+
+
+@pytest.mark.django_db
+def test_a_failed_request_is_told_of_once(client: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django's own line about a 503 that the app meant comes without the request's id."""
+    monkeypatch.setattr(health, "_ask_queue", lambda: 1 / 0)
+    assert client.get("/readyz").status_code == 503
+    assert [(line["level"], line["message"]) for line in lines() if line["level"] != "DEBUG"] == [
+        ("ERROR", "Not ready: ZeroDivisionError"), ("WARNING", "Request"),
+    ]  # fmt: skip
 
 
 def test_libraries_that_print_tokens_below_info_never_do() -> None:
