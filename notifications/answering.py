@@ -73,7 +73,11 @@ class Waiting:
 
 def page_of(person: PortalUser, key: UUID) -> Page:
     """How the request with this key stands for `person`, in one query for a person who was asked."""
-    row = _asked(person).filter(dispatch__confirmation_request__key=key).order_by("-id").first()
+    return _page(person, key, _asked(person))
+
+
+def _page(person: PortalUser, key: UUID, rows: QuerySet[Notification]) -> Page:
+    row = rows.filter(dispatch__confirmation_request__key=key).order_by("-id").first()
     if row is None:
         known = ConfirmationRequest.objects.filter(key=key, dispatch__portal=person.portal_id).exists()
         return Page(Status.NOT_ASKED if known else Status.UNKNOWN)
@@ -87,7 +91,8 @@ def answer(person: PortalUser, key: UUID, value: str, reason: str = "") -> Page:
     Of several presses the first one counts, whoever asks: all others get its answer. Raises InvalidInput (`value`, `reason`) for what
     the request does not offer; nothing is written then, nor where the request does not wait for this person.
     """
-    page = page_of(person, key)
+    # Thousands may press within a minute: what only a page shows is not fetched for it.
+    page = _page(person, key, _asked(person).select_related(None).select_related("dispatch__confirmation_request", "answer"))
     if page.status is not Status.OPEN or page.row is None or page.request is None:
         return page
     button, reason = read(page.buttons, value, reason)

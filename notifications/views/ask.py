@@ -113,22 +113,23 @@ def _page(request: FrameRequest, key: UUID, page: answering.Page, attempt: Attem
 
 
 def _entry(request: FrameRequest, key: UUID, page: answering.Page, attempt: Attempt | None) -> HttpResponse:
-    response = render(request, "frame/ask_entry.html", _context(request, key, page, attempt))
+    response = render(request, "frame/ask_entry.html", _context(request, key, page, attempt, in_inbox=True))
     if page.status is not Status.OPEN and page.row is not None:
         # The copy of it in the feed below is gone, or will be.
         response.headers["HX-Trigger"] = json.dumps({"request-over": {"note": page.row.portal_notification_id}})
     return response
 
 
-def _context(request: FrameRequest, key: UUID, page: answering.Page, attempt: Attempt | None) -> dict[str, Any]:
+def _context(request: FrameRequest, key: UUID, page: answering.Page, attempt: Attempt | None, *, in_inbox: bool = False) -> dict[str, Any]:
+    # Whoever pressed something else before is told what counts.
+    is_thanks = page.given is not None and page.given.value == request.POST.get("value")
     context: dict[str, Any] = {
         "status": page.status,
         "given": page.given,
         "said": _PREVIEW if key == wire.NO_KEY else _SAID.get(page.status),
-        # Whoever pressed something else before is told what counts.
-        "is_thanks": page.given is not None and page.given.value == request.POST.get("value"),
+        "is_thanks": is_thanks,
         "closes_after": CLOSES_AFTER_MS,
     }
-    if page.row is not None and page.request is not None:
+    if page.row is not None and page.request is not None and (in_inbox or not is_thanks):
         context["question"] = question(request.person, answering.Waiting(page.row, page.request, page.buttons), attempt)
     return context
