@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from notifications.models import Notification
+from notifications.models import Dispatch, Notification
 from notifications.templatetags import look
 
 NOW = datetime(2026, 11, 22, 14, 5, tzinfo=UTC)
@@ -58,6 +58,31 @@ def test_a_tag_keeps_its_colour_and_all_colours_are_used() -> None:
 @pytest.mark.parametrize("state", Notification.State.values)
 def test_every_state_has_a_look(state: str) -> None:
     assert look.state_class(state) == "" or look.state_class(state).startswith("badge-")
+
+
+@pytest.mark.parametrize("state", Dispatch.State.values)
+def test_every_state_of_a_dispatch_has_a_look(state: str) -> None:
+    assert look.dispatch_class(state) == "" or look.dispatch_class(state).startswith("badge-")
+
+
+def test_the_parts_of_a_bar_follow_one_another_and_fill_it() -> None:
+    states = Notification.State
+    with translation.override("ru"):
+        found = look.segments([(states.SENT, 2), (states.FAILED, 1), (states.QUEUED, 5)])
+    assert found == [("sent", "0.000%", "25.000%"), ("failed", "25.000%", "12.500%"), ("queued", "37.500%", "62.500%")]
+    assert look.segments([]) == []
+
+
+def test_numbers_have_their_thousands_apart() -> None:
+    assert look.grouped(1240) == "1,240"
+    with translation.override("ru"):
+        assert look.grouped(1240) == "1\xa0240"
+
+
+def test_whom_a_dispatch_was_meant_for() -> None:
+    assert look.chosen(Dispatch(audience={})) == look.chosen(Dispatch(audience={"people": [3, 4]})) == ""
+    audience = {"everyone": True, "except_branches": [{"id": 4, "name": "Warehouse", "below": False}]}
+    assert look.chosen(Dispatch(audience=audience)) == "Everyone, except: Warehouse"
 
 
 def test_reasons() -> None:

@@ -215,7 +215,16 @@ def test_a_portal_that_cannot_be_used_is_suspended_until_a_call_works_again(stan
     assert stand.log.count("profile") == 1
     as_person(PortalUser.objects.get(pk=person.pk)).run(plain("profile"))
     row.refresh_from_db()
-    assert (row.state, row.suspended_code) == (Portal.State.ACTIVE, "")
+    assert (row.state, row.suspended_code, row.suspended_at) == (Portal.State.ACTIVE, "", None)
+
+
+def test_a_portal_is_suspended_since_the_first_refusal(stand: Stand, person: PortalUser) -> None:
+    stand.faults.order(method="profile", code="OVERLOAD_LIMIT", times=2)
+    failing(lambda: as_person(person).run(plain("profile")))
+    since = Portal.objects.get().suspended_at
+    assert since is not None
+    failing(lambda: as_person(person).run(plain("profile")))
+    assert Portal.objects.get().suspended_at == since
 
 
 def test_a_refused_refresh_suspends_too(stand: Stand, portal: world.Portal, app: world.App, person: PortalUser) -> None:
