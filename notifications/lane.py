@@ -54,6 +54,7 @@ GONE = "NOT_INSTALLED"
 
 _TICK = LEASE.total_seconds() / 4
 _LOOK = 0.5
+_LOOK_AGAIN = 0.2
 
 _Row = Notification.State
 _COLUMNS = ("portal_id", "type", "taking_back", "sender__kind")
@@ -174,6 +175,8 @@ class _Run:
         self._crew = _Crew()
         self._failures = Lane.objects.values_list("failures", flat=True).get(portal=portal)
         self._served = Lane.objects.values_list("served", flat=True).get(portal=portal)
+        self._workable: list[Dispatch] = []
+        self._looked = 0.0
         self._began = self._ticked = time.monotonic()
         self._has_begun = self._is_over = False
 
@@ -208,9 +211,12 @@ class _Run:
         return self._has_begun and time.monotonic() - self._began > SLICE and self._others_wait()
 
     def _next_job(self) -> bool:
-        """Give out a job for the dispatch whose turn it is; False when there is nothing to do now."""
+        """Give out a job for the dispatch whose turn it is; False when there is nothing to do now.
+
+        Steps of taking back one dispatch follow one another.
+        """
         busy = {job.dispatch_id for job in self._crew.jobs if not job.rows}
-        workable = _workable(self._portal, busy)
+        workable = [each for each in self._look() if each.pk not in busy]
         if not workable:
             return False
         slot = self._slot()
@@ -223,7 +229,14 @@ class _Run:
                 self._crew.give(job)
                 return True
         budget.give_back(slot)
+        self._looked = 0.0
         return False
+
+    def _look(self) -> list[Dispatch]:
+        """The dispatches of which something can be done; looked for again a moment later, and at once when there was nothing to do."""
+        if not self._workable or time.monotonic() - self._looked > _LOOK_AGAIN:
+            self._workable, self._looked = _workable(self._portal), time.monotonic()
+        return self._workable
 
     @staticmethod
     def _job(dispatch: Dispatch, slot: Bucket) -> _Job | None:
@@ -252,6 +265,9 @@ class _Run:
 
     def _note(self, job: _Job, setback: RestError | None) -> None:
         """What a job came to says how to go on with the portal."""
+        if not job.rows:
+            # Whether another step follows stands in the dispatch.
+            self._looked = 0.0
         if setback is None:
             if self._failures or self._portal.state != Portal.State.ACTIVE:
                 self._failures = 0
@@ -337,9 +353,9 @@ def _seconds_to_wait(portal_id: int) -> float | None:
     return max(0.0, min(end or 0.0 for end in ends) - budget.now(), (resume_at - timezone.now()).total_seconds() if resume_at else 0.0)
 
 
-def _workable(portal: Portal, busy: Collection[int]) -> list[Dispatch]:
-    """The dispatches of which something can be done now; `busy` are those whose steps of taking back have to follow one another."""
-    waiting = [each for each in _open(portal) if each.pk not in busy]
+def _workable(portal: Portal) -> list[Dispatch]:
+    """The dispatches of which something can be done now."""
+    waiting = _open(portal)
     pauses = budget.paused(portal, {_method(each) for each in waiting}) if waiting else {}
     return [each for each in waiting if _method(each) not in pauses]
 

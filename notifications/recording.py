@@ -82,7 +82,9 @@ def _write(rows: Sequence[Notification], changes: Mapping[int, dict[str, Any]], 
             for name, value in changes[row.pk].items():
                 setattr(row, name, value)
         arrived = {row.wire_tag for row in written if row.state == Notification.State.SENT and not probably_muted(row)}
-        if arrived:
+        # Mostly nobody had anything with this TAG, which is found out much faster than what is to be closed.
+        others = ledger.for_portal(rows[0].portal).filter(sender=rows[0].sender, wire_tag__in=arrived, state__in=Notification.LIVE)
+        if arrived and others.exclude(pk__in=held).exists():
             ledger.close_replaced(rows[0].sender, arrived)
         ledger.changed({row.dispatch_id for row in written})
     return [row for row in rows if row.pk not in held]

@@ -121,10 +121,12 @@ def settle(portal_id: int) -> int:
 def claim(dispatch_id: int, lease: timedelta) -> list[int]:
     """Take up to a batch of a dispatch's queued rows for sending; their numbers, none when nothing is left or it is not under way."""
     under_way = Dispatch.objects.filter(pk=dispatch_id, state__in=Dispatch.UNDER_WAY)
-    # By itself, before any row is touched: whoever changes rows locks them before their dispatch.
-    under_way.filter(started_at=None).update(state=Dispatch.State.RUNNING, started_at=timezone.now())
-    if not under_way.exists():
+    begun = under_way.values_list("started_at", flat=True)
+    if not begun:
         return []
+    if begun[0] is None:
+        # By itself, before any row is touched: whoever changes rows locks them before their dispatch.
+        under_way.filter(started_at=None).update(state=Dispatch.State.RUNNING, started_at=timezone.now())
     return _claim(Notification.objects.filter(dispatch=dispatch_id, state=Notification.State.QUEUED), lease)
 
 
@@ -151,14 +153,15 @@ def deliver(numbers: Collection[int], slot: Bucket | None = None) -> RestError |
         outcomes |= _sent(client, commands)
     except RestError as error:
         failed = recording.all_failed([row for row in rows if row.pk in commands], error)
-        _record(client, rows, outcomes | failed, failed)
+        # Before the rows are queued again: else the lane may take them once more.
         _hold(rows[0].dispatch, error)
+        _record(client, rows, outcomes | failed, failed)
         return error
     setback = _setback([outcome.error for outcome in outcomes.values()])
     waiting = [pk for pk, outcome in outcomes.items() if outcome.error and (outcome.error is setback or _is_ours(outcome.error, setback))]
-    _record(client, rows, outcomes, waiting)
     if setback is not None:
         _hold(rows[0].dispatch, setback)
+    _record(client, rows, outcomes, waiting)
     return setback
 
 
@@ -243,11 +246,11 @@ def _loaded(numbers: Collection[int]) -> list[Notification]:
     if rows:
         dispatch = Dispatch.objects.select_related("portal", "sender", "author", "confirmation_request").get(pk=rows[0].dispatch_id)
         dispatch.sender.portal = dispatch.author.portal = dispatch.portal
-        # Their tokens are not needed, and cost deciphering.
-        people = PortalUser.objects.only("user_id", "portal_id").in_bulk([row.recipient_id for row in rows])
+        user_ids = dict(PortalUser.objects.filter(pk__in=[row.recipient_id for row in rows]).values_list("pk", "user_id"))
         for row in rows:
             row.dispatch, row.portal, row.sender, row.author = dispatch, dispatch.portal, dispatch.sender, dispatch.author
-            row.recipient = people[row.recipient_id]
+            # The rest of them is not needed, and their tokens cost deciphering.
+            row.recipient = PortalUser(pk=row.recipient_id, portal=dispatch.portal, user_id=user_ids[row.recipient_id])
     return rows
 
 

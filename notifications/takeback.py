@@ -69,11 +69,13 @@ def step(dispatch: Dispatch, slot: Bucket) -> None:
     """
     which = dispatch.taking_back
     following = _rows(dispatch, which).filter(id__gt=dispatch.taking_back_after).order_by("id")
-    rows = list(following.select_related("recipient__portal")[: FEEDS if which == "unread" else BATCH])
+    # Ended meanwhile, perhaps: then nothing is chosen.
+    rows = list(following.select_related("recipient__portal")[: FEEDS if which == "unread" else BATCH]) if which else []
     numbers: _Numbers = dict(dispatch.taken_back or {})
     if not rows:
         budget.give_back(slot)
-        _note(dispatch, taking_back="")
+        if which:
+            _note(dispatch, taking_back="")
         return
     unread = _unread(rows, numbers) if which == "unread" else rows
     outcomes = _delete_tags(_background_client(dispatch.sender, slot), dispatch.sender, unread)

@@ -16,6 +16,7 @@ from b24app import lifecycle
 from b24app.models import Bucket, MethodPause, Portal, PortalUser, Sender
 from b24app.queue import leaving
 from b24app.rest import budget
+from b24app.rest.deadline import Deadline
 from devportal import world
 from devportal.server import Stand
 from notifications import dispatching, lane, recording, sending, takeback, tasks
@@ -606,6 +607,16 @@ def test_taking_back_what_is_not_read_asks_only_feeds_we_may_see(stand: Stand, l
     assert taken_back(author, "unread", dispatch) == {"which": "unread", "deleted": 1, "failed": 0, "read": 1, "unknown": 2}
     assert states(dispatch) == {3: Row.DELETED, 4: Row.SENT, 5: Row.SENT, 6: Row.SENT}
     assert {entry.who for entry in stand.log.calls("im.notify.get")} <= {3, 4, None}
+
+
+def test_a_step_of_what_is_not_being_taken_back_any_more_does_nothing(stand: Stand, author: PortalUser) -> None:
+    dispatch = started(author, [3])
+    run(author.portal)
+    stand.log.clear()
+    slot = budget.take_slot(author.portal, background=True, deadline=Deadline(1))
+    takeback.step(Dispatch.objects.select_related("sender__portal").get(pk=dispatch.pk), slot)
+    assert not stand.log.entries
+    assert states(dispatch) == {3: Row.SENT}
 
 
 # The queue
