@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from b24app.rest.calls import Call
 from b24app.rest.client import LARGEST_BATCH, PortalClient
-from b24app.rest.errors import RestError
+from b24app.rest.errors import Policy, RestError
 from notifications import people
 from notifications.people import PAGE, Page, Person
 
@@ -91,12 +91,16 @@ def _with_emails(emails: Sequence[str], also: Sequence[str]) -> Call[Page]:
 
 
 def _pages(client: PortalClient, calls: Iterable[Call[T]]) -> Iterator[T]:
-    """What the calls come to, in their order, 50 to a request."""
+    """What the calls come to, in their order, 50 to a request; one that failed for a passing reason is made once more by itself."""
     for together in _pieces(calls, LARGEST_BATCH):
-        for outcome in client.run_batch({str(number): call for number, call in enumerate(together)}).values():
-            if outcome.error is not None:
+        outcomes = client.run_batch({str(number): call for number, call in enumerate(together)})
+        for call, outcome in zip(together, outcomes.values(), strict=True):
+            if outcome.error is None:
+                yield cast(T, outcome.value)
+            elif outcome.error.policy is Policy.RETRY_LATER:
+                yield client.run(call)
+            else:
                 raise outcome.error
-            yield cast(T, outcome.value)
 
 
 def _older(conditions: Conditions, newest: Page) -> Iterator[Iterator[_Range]]:

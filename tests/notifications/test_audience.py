@@ -1,6 +1,7 @@
 """Whom a dispatch is for: the algebra of an audience, and what is read from the portal for it."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -279,6 +280,22 @@ class TestFaults:
         preparing.again(admin, dispatch.pk)
         assert preparing.fill(dispatch.pk) is True
         assert len(user_ids(Dispatch.objects.get())) == 12
+
+    @pytest.mark.parametrize(
+        "fault", [{"method": "user.get", "code": "INTERNAL_SERVER_ERROR", "inside_batch": True}, {"method": "batch", "kind": "cut_after"}]
+    )
+    def test_what_passes_is_overcome(self, admin: PortalUser, stand: Stand, fault: dict[str, Any]) -> None:
+        """Reading does no harm when it is done twice."""
+        ordered = stand.faults.order(**fault)
+        assert len(user_ids(prepared(admin, Audience(everyone=True)))) == 12
+        assert ordered.times == 0
+
+    def test_one_command_of_a_batch_that_is_refused(self, admin: PortalUser, stand: Stand) -> None:
+        """Better nobody than some who pass for all."""
+        stand.faults.order(method="user.get", code="insufficient_scope", inside_batch=True)
+        dispatch = prepared(admin, Audience(everyone=True))
+        assert (dispatch.state, dispatch.error_code, dispatch.recipients) == (State.PREPARING, "INSUFFICIENT_SCOPE", None)
+        assert "departments" not in preparing.review(admin, dispatch.pk).problem
 
     def test_without_the_right_to_see_departments_all_else_works(self, join: Join, portal: world.Portal, app: world.App) -> None:
         admin = join(portal, portal.admin)
