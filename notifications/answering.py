@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from b24app.models import PortalUser
-from notifications import ask, ledger, tidying
+from notifications import ask, ledger, recording, tidying
 from notifications.errors import InvalidInput
 from notifications.ledger import By
 from notifications.models import Answer, ConfirmationRequest, Notification
@@ -170,7 +170,7 @@ def _check_reason(button: ask.Button, reason: str) -> None:
 def _record(row: Notification, request: ConfirmationRequest, button: ask.Button, reason: str) -> Answer | None:
     """Write the answer, unless the row has changed since it was read: None then, and nothing is written."""
     now = timezone.now()
-    state = _STATES[button.means]
+    state, before = _STATES[button.means], row.state
     with transaction.atomic():
         # Only the row's own columns: PostgreSQL checks those again after waiting for another press, but not a joined table's.
         open_row = Notification.objects.filter(pk=row.pk, state__in=ANSWERABLE)
@@ -187,4 +187,7 @@ def _record(row: Notification, request: ConfirmationRequest, button: ask.Button,
         )
         ledger.changed([row.dispatch_id])
     row.state, row.closed_at, row.lease_until = state, now, None
+    if before in (Notification.State.QUEUED, Notification.State.UNKNOWN):
+        # It may have been the last one that was still to be sent.
+        recording.finish(row.dispatch_id)
     return given

@@ -52,6 +52,7 @@ def test_two_people_answer_and_a_third_is_refused(installed: Desk) -> None:
     page = follow_link(desk)
     expect(page.get_by_text("Read the new rules")).to_be_visible()
     expect(page.get_by_role("navigation")).to_have_count(0)
+    expect_accessible(desk)
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("heading", name="Thank you")).to_be_focused()
     expect(desk.page.locator(".slider")).to_have_count(0, timeout=10_000)

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from b24app import lifecycle
 from b24app.models import Bucket, Portal, PortalUser, Sender
 from b24app.rest import budget
 from devportal import world
@@ -176,6 +177,16 @@ def test_a_request_is_answered_whatever_became_of_its_notification(admin: Portal
     assert [each.row.pk for each in answering.waiting(colleague)] == [dispatch.notifications.get().pk]
     answering.answer(colleague, key_of(dispatch), "Y")
     assert states(dispatch) == {colleague.user_id: State.CONFIRMED}
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.UNKNOWN])
+def test_a_dispatch_whose_last_notification_is_answered_unsent_is_done(admin: PortalUser, colleague: PortalUser, state: State) -> None:
+    dispatch = ask(admin, colleague)
+    dispatch.notifications.update(state=state, lease_until=timezone.now())
+    Dispatch.objects.update(state=Dispatch.State.RUNNING, finished_at=None)
+    answering.answer(colleague, key_of(dispatch), "Y")
+    dispatch.refresh_from_db()
+    assert dispatch.state == Dispatch.State.DONE
 
 
 def test_what_waits_is_listed_by_tag_and_newest_first(admin: PortalUser, colleague: PortalUser, second: PortalUser) -> None:
@@ -376,6 +387,26 @@ def test_a_portal_that_does_not_work_is_left_alone(stand: Stand, admin: PortalUs
     assert not stand.log.entries
     Portal.objects.filter(pk=admin.portal.pk).update(state=Portal.State.ACTIVE)
     assert tidy() == 1
+
+
+def test_a_request_outlives_the_apps_removal(
+    portal: world.Portal, app: world.App, join: Join, admin: PortalUser, colleague: PortalUser
+) -> None:
+    dispatch = ask(admin, colleague)
+    lifecycle.remove(admin.portal, clean=False)
+    portal.uninstall(app)
+    Portal.objects.update(state=Portal.State.ACTIVE)
+    back = join(portal, portal.person)
+    assert len(answering.waiting(back)) == 1
+    assert answering.answer(back, key_of(dispatch), "Y").status is Status.ANSWERED
+    assert in_feed(portal, back) == []
+
+
+def test_a_portal_that_has_moved_is_found(portal: world.Portal, admin: PortalUser, colleague: PortalUser) -> None:
+    dispatch = ask(admin, colleague)
+    portal.move()
+    answering.answer(colleague, key_of(dispatch), "Y")
+    assert in_feed(portal, colleague) == []
 
 
 def test_the_periodic_task_tidies(portal: world.Portal, admin: PortalUser, colleague: PortalUser) -> None:
