@@ -1,23 +1,48 @@
-"""How many of a dispatch's notifications are in each state: counted once per change, not once per look.
+"""How many of a dispatch's notifications, and of a TAG's, are in each state: counted once per change, not once per look.
 
 Why a stored count can be stale but never passes for fresh: a writer raises `Dispatch.change` as the last step of the transaction that
 changes the rows (ledger.changed), so whoever sees the new number sees the new rows too. Here the number is read before the rows are
 counted, each in a statement of its own (READ COMMITTED on PostgreSQL; on SQLite a statement outside a transaction sees what is committed
 then). A writer that commits in between is in the count but not in the number stored with it, so that count is taken once more.
 Do not call `of` in a transaction that changes states: it would store what may yet be rolled back.
+
+A group (TagGroup) holds the sum of what is stored of its dispatches: whoever stores a dispatch's counts holds its row, and adds the
+difference to its groups in the same transaction.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.db.models import Count
 
-from notifications.models import Dispatch, DispatchCount, Notification
+from b24app.models import Portal
+from notifications.models import Dispatch, DispatchCount, Notification, TagGroup
+
+MOST_AT_ONCE = 500
+"""Dispatches that one run of `catch_up` takes on."""
 
 State = Notification.State
 
 Counts = dict[Notification.State, int]
 """Numbers by state: only states that occur, in the order of Notification.State."""
+
+Key = tuple[int, str, str]
+"""A group: number of the sender, TagGroup.By, and the value."""
+
+
+_COLUMNS = ("portal", "sender", "tag", "sub_tag", "change", "counted_change")
+
+
+@dataclass(slots=True)
+class _Difference:
+    """What is to be added to a group."""
+
+    portal: int
+    numbers: Counter[str] = field(default_factory=Counter)
+    dispatches: int = 0
+    newest: int = 0
 
 
 def of(dispatches: Iterable[Dispatch]) -> dict[int, Mapping[Notification.State, int]]:
@@ -31,6 +56,20 @@ def of(dispatches: Iterable[Dispatch]) -> dict[int, Mapping[Notification.State, 
         _store(stale, anew)
         counted |= anew
     return dict(counted)
+
+
+def catch_up(portal: Portal) -> int:
+    """Count dispatches of the portal that changed since they were counted, the newest of them first; returns how many."""
+    stale = list(Dispatch.objects.filter(portal=portal, is_stale=True).order_by("-pk").only("pk")[:MOST_AT_ONCE])
+    of(stale)
+    return len(stale)
+
+
+def forget(dispatches: Iterable[Dispatch]) -> None:
+    """Take dispatches that are deleted next, in the same transaction, out of their groups."""
+    ids = [dispatch.pk for dispatch in dispatches]
+    held = list(Dispatch.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").only(*_COLUMNS))
+    _keep(held, {dispatch.pk: dispatch.change for dispatch in held}, {dispatch.pk: {} for dispatch in held})
 
 
 def _stored(dispatch_ids: list[int]) -> tuple[dict[int, Counts], dict[int, int]]:
@@ -59,17 +98,89 @@ def _store(changes: Mapping[int, int], counted: Mapping[int, Counts]) -> None:
     """Keep the counts with the `change` they were taken at, unless somebody else keeps them now or has kept later ones."""
     with transaction.atomic():
         # A reader waits for nobody: what is locked is being changed, or counted by another reader.
-        held = Dispatch.objects.select_for_update(skip_locked=True, no_key=True).filter(pk__in=list(changes))
-        ours = [dispatch for dispatch in held.only("counted_change") if _is_older(dispatch.counted_change, changes[dispatch.pk])]
-        for dispatch in ours:
-            dispatch.counted_change = changes[dispatch.pk]
-        Dispatch.objects.bulk_update(ours, ["counted_change"])
-        DispatchCount.objects.filter(dispatch__in=ours).delete()
+        held = Dispatch.objects.select_for_update(skip_locked=True, no_key=True).filter(pk__in=list(changes)).only(*_COLUMNS)
+        _keep([dispatch for dispatch in held if _is_older(dispatch.counted_change, changes[dispatch.pk])], changes, counted)
+
+
+def _keep(dispatches: Sequence[Dispatch], changes: Mapping[int, int], counted: Mapping[int, Counts]) -> None:
+    """Keep the counts of these dispatches, whose rows the caller has locked, and bring their groups in step."""
+    before: dict[int, dict[str, int]] = {dispatch.pk: {} for dispatch in dispatches}
+    stored = DispatchCount.objects.filter(dispatch__in=dispatches)
+    for pk, state, number in stored.values_list("dispatch_id", "state", "number"):
+        before[pk][state] = number
+    for dispatch in dispatches:
+        dispatch.counted_change = changes[dispatch.pk]
+        dispatch.is_stale = dispatch.change != dispatch.counted_change
+    Dispatch.objects.bulk_update(dispatches, ["counted_change", "is_stale"])
+    differing = [dispatch for dispatch in dispatches if counted[dispatch.pk] != before[dispatch.pk]]
+    if differing:
+        DispatchCount.objects.filter(dispatch__in=differing).delete()
         DispatchCount.objects.bulk_create(
             DispatchCount(dispatch=dispatch, state=state, number=number)
-            for dispatch in ours
+            for dispatch in differing
             for state, number in counted[dispatch.pk].items()
         )
+        _add_to_groups(differing, before, counted)
+
+
+def _add_to_groups(dispatches: Iterable[Dispatch], before: Mapping[int, Mapping[str, int]], counted: Mapping[int, Counts]) -> None:
+    differences: dict[Key, _Difference] = {}
+    for dispatch in dispatches:
+        old, new = before[dispatch.pk], counted[dispatch.pk]
+        for key in _keys(dispatch):
+            difference = differences.setdefault(key, _Difference(dispatch.portal_id))
+            difference.numbers.update({str(state): number for state, number in new.items()})
+            difference.numbers.subtract(old)
+            difference.dispatches += bool(new) - bool(old)
+            difference.newest = max(difference.newest, dispatch.pk if new else 0)
+    emptied = {dispatch.pk for dispatch in dispatches if not counted[dispatch.pk]}
+    groups = _locked(differences)
+    for key, group in groups.items():
+        difference = differences[key]
+        group.counts = {state: number for state in State.values if (number := group.counts.get(state, 0) + difference.numbers[state])}
+        group.dispatches += difference.dispatches
+        group.latest_id = max(group.latest_id, difference.newest)
+    TagGroup.objects.filter(pk__in=[group.pk for group in groups.values() if not group.dispatches]).delete()
+    left = [group for group in groups.values() if group.dispatches]
+    for group in left:
+        if group.latest_id in emptied:
+            group.latest_id = _newest(group)
+    TagGroup.objects.bulk_update(left, ["counts", "dispatches", "latest"])
+
+
+def _keys(dispatch: Dispatch) -> list[Key]:
+    values = ((TagGroup.By.TAG, dispatch.tag), (TagGroup.By.SUB_TAG, dispatch.sub_tag))
+    return [(dispatch.sender_id, by.value, value) for by, value in values if value]
+
+
+def _locked(differences: Mapping[Key, _Difference]) -> dict[Key, TagGroup]:
+    """The groups of these keys, locked; those that were missing are there now."""
+    keys = differences.keys()
+    possible = TagGroup.objects.filter(
+        sender__in={sender for sender, _by, _value in keys}, value__in={value for _sender, _by, value in keys}
+    )
+    known = {_key(group) for group in possible}
+    # Written before any is locked, and in one order: nobody waits for a group while somebody waits for theirs.
+    TagGroup.objects.bulk_create((_empty(key, differences[key]) for key in sorted(keys - known)), ignore_conflicts=True)
+    locked = {_key(group): group for group in possible.select_for_update(no_key=True).order_by("pk")}
+    # One that somebody emptied and deleted meanwhile has to be written after all.
+    return {key: locked[key] for key in keys} if keys <= locked.keys() else _locked(differences)
+
+
+def _empty(key: Key, difference: _Difference) -> TagGroup:
+    sender, by, value = key
+    return TagGroup(portal_id=difference.portal, sender_id=sender, by=by, value=value, latest_id=difference.newest, dispatches=0, counts={})
+
+
+def _key(group: TagGroup) -> Key:
+    return group.sender_id, group.by, group.value
+
+
+def _newest(group: TagGroup) -> int:
+    """The newest dispatch of the group of which anything is left."""
+    left = DispatchCount.objects.filter(**{f"dispatch__{group.by}": group.value}, dispatch__sender=group.sender_id)
+    newest: int = left.order_by("-dispatch").values_list("dispatch_id", flat=True)[:1].get()
+    return newest
 
 
 def _is_older(counted_change: int | None, change: int) -> bool:

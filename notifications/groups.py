@@ -1,6 +1,10 @@
-"""The ledger by TAG or SUB_TAG. A group is a value and its sender, because a tag belongs to the sender that used it (bitrix24.md 6.2)."""
+"""The ledger by TAG or SUB_TAG. A group is a value and its sender, because a tag belongs to the sender that used it (bitrix24.md 6.2).
 
-from collections.abc import Sequence
+The groups of a whole portal are kept with their counts (notifications.counts), so a page of them costs the same however long the ledger.
+Whoever does not see all gets groups of their own notifications; those are few, and grouped when they are asked for.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,25 +12,28 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from b24app.models import PortalUser
 from b24app.roles import may_see_all
-from notifications import ledger
-from notifications.ledger import By, Filters
-from notifications.models import Notification
+from notifications import counts, ledger
+from notifications.ledger import By, Filters, Lazily, Search
+from notifications.models import Dispatch, Notification, TagGroup
 
 PAGE = 50
+
+MOST_TOLD = 300
+"""Dispatches whose groups are asked for by their values: of more, a page of groups is met soon enough when all are walked through."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What the ledger knows of one TAG or SUB_TAG (`value`, as typed) of one sender.
+    """What the person may see of one TAG or SUB_TAG (`value`, as typed) of one sender.
 
-    `latest` is its newest notification, with the sender; `states` the number of notifications by state, in the order of
-    Notification.State and only those that occur; `people` the number of different recipients.
+    `latest` is its newest dispatch, with the sender; `states` the number of notifications by state, in the order of
+    Notification.State and only those that occur; `dispatches` how often it was sent.
     """
 
     value: str
-    latest: Notification
+    latest: Dispatch
     states: tuple[tuple[Notification.State, int], ...]
-    people: int
+    dispatches: int
 
     @property
     def count(self) -> int:
@@ -41,52 +48,88 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
-    """Groups, the one with the newest notification first, and the `before` of the next page (None on the last one)."""
+    """Groups, the one with the newest dispatch first, and the `before` of the next page (None on the last one)."""
 
     groups: list[Group]
     next_before: int | None
 
 
 def page(person: PortalUser, by: By, filters: Filters, before: int | None, size: int = PAGE) -> GroupPage:
-    """A page of the groups that `person` may see, made of the notifications that fit `filters`, in three queries.
+    """A page of the groups that `person` may see and that hold a notification that fits `filters`, each counted as a whole.
 
     `before` is the previous page's `next_before`, None for the first page. Notifications without the tag are in no group.
+    At most eight queries, and some more when something has changed since it was counted.
     """
-    rows = ledger.narrowed(ledger.visible_to(person), filters).exclude(**{by: ""})
-    # A filter has to be looked for in the rows anyway, and a person's own are few. The whole ledger is too long to be grouped for a page.
-    everything = may_see_all(person) and filters == Filters()
-    newest = list((_walked if everything else _grouped)(rows, by, before)[: size + 1])
-    return GroupPage(_groups(rows, by, newest[:size]), newest[size - 1] if len(newest) > size else None)
+    found = ledger.search(person.portal, filters)
+    groups = (_of_portal if may_see_all(person) else _own)(person, by, found, before, size + 1)
+    return GroupPage(groups[:size], groups[size - 1].latest.pk if len(groups) > size else None)
 
 
-def _walked(rows: QuerySet[Notification], by: By, before: int | None) -> QuerySet[Notification, int]:
-    """The newest id of each group, newest first: row after row from the newest on, each asked by the index for a newer one in its group."""
-    newer = rows.filter(**{by: OuterRef(by)}, sender=OuterRef("sender"), id__gt=OuterRef("id"))
-    heads = rows.filter(~Exists(newer)).order_by("-id")
+def _of_portal(person: PortalUser, by: By, found: Search, before: int | None, most: int) -> list[Group]:
+    counts.catch_up(person.portal)
+    groups = TagGroup.objects.filter(portal=person.portal, by=by).order_by("-latest")
     if before is not None:
-        heads = heads.filter(id__lt=before)
-    return heads.values_list("id", flat=True)
+        groups = groups.filter(latest__lt=before)
+    keys: set[tuple[int, int]] = set()
+    for part in _holding(groups, by, found):
+        keys.update(part.values_list("latest_id", "pk")[:most])
+    newest = [pk for _latest, pk in sorted(keys, reverse=True)[:most]]
+    shown = TagGroup.objects.filter(pk__in=newest).select_related("latest__sender").defer(*ledger.not_shown("latest")).order_by("-latest")
+    return [Group(group.value, group.latest, _states(group.counts), group.dispatches) for group in shown]
 
 
-def _grouped(rows: QuerySet[Notification], by: By, before: int | None) -> QuerySet[Notification, int]:
-    """The same for few rows: all are grouped."""
-    # Any: the type checker cannot follow a grouping by a column that is named at run time.
-    heads: Any = rows.order_by().values(by, "sender").annotate(newest=Max("id")).order_by("-newest")
-    if before is not None:
-        heads = heads.filter(newest__lt=before)
-    newest: QuerySet[Notification, int] = heads.values_list("newest", flat=True)
-    return newest
+def _holding(groups: QuerySet[TagGroup], by: By, found: Search) -> list[QuerySet[TagGroup]]:
+    """Those of the groups that hold what is looked for, as sets each of which is found in a way of its own; a group can be in both."""
+    filters = found.filters
+    own, other = (filters.tag, filters.sub_tag) if by == "tag" else (filters.sub_tag, filters.tag)
+    groups = groups.filter(**{name: value for name, value in (("value", own), ("sender", filters.sender)) if value})
+    if filters == Filters(tag=filters.tag, sub_tag=filters.sub_tag, sender=filters.sender, state=filters.state) and not other:
+        return [groups.filter(counts__has_key=filters.state) if filters.state else groups]
+    dispatches = Dispatch.objects.filter(portal=found.portal)
+    rows = ledger.narrowed(ledger.for_portal(found.portal), found)
+    saying = ledger.saying(dispatches.filter(**{_other(by): other}) if other else dispatches, found)
+    if filters.state or found.recipient:
+        saying = saying.filter(pk__in=rows.values("dispatch"))
+    if found.anybody is None:
+        return [_with(groups, by, saying)]
+    by_name = ledger.worded(rows.filter(found.anybody), found)
+    return [_with(groups, by, saying), _with(groups, by, dispatches.filter(pk__in=by_name.values("dispatch")))]
 
 
-def _groups(rows: QuerySet[Notification], by: By, newest: Sequence[int]) -> list[Group]:
-    """The groups of these notifications, in their order, counted over `rows`."""
-    latest = rows.select_related("sender", "dispatch").in_bulk(newest)
-    counted = rows.filter(**{f"{by}__in": {getattr(row, by) for row in latest.values()}}).order_by().values(by, "sender")
+def _with(groups: QuerySet[TagGroup], by: By, dispatches: QuerySet[Dispatch]) -> QuerySet[TagGroup]:
+    """Those of the groups that one of the dispatches belongs to: told by the dispatches when they are few, else asked of the groups."""
+    some = list(dispatches.values_list("sender_id", by)[: MOST_TOLD + 1])
+    if len(some) > MOST_TOLD:
+        return groups.filter(Lazily(dispatches.filter(**{by: OuterRef("value")}, sender=OuterRef("sender"))))
+    values: dict[int, set[str]] = {}
+    for sender, value in some:
+        values.setdefault(sender, set()).add(value)
+    return (
+        groups.filter(Q(*(Q(sender=sender, value__in=found) for sender, found in values.items()), _connector=Q.OR))
+        if some
+        else groups.none()
+    )
+
+
+def _other(by: By) -> By:
+    return "sub_tag" if by == "tag" else "tag"
+
+
+def _own(person: PortalUser, by: By, found: Search, before: int | None, most: int) -> list[Group]:
+    """The same of the person's own notifications: all of them are grouped."""
+    rows = ledger.visible_to(person).exclude(**{by: ""}).order_by()
+    if found.filters != Filters():
+        fitting = ledger.worded(ledger.narrowed(rows, found), found)
+        rows = rows.filter(Exists(fitting.filter(**{by: OuterRef(by)}, sender=OuterRef("sender"))))
     by_state = {state.value: Count("id", filter=Q(state=state)) for state in Notification.State}
-    counts = {(found[by], found["sender"]): found for found in counted.annotate(people=Count("recipient", distinct=True), **by_state)}
-    return [_group(row, by, counts[getattr(row, by), row.sender_id]) for row in (latest[number] for number in newest)]
+    # Any: the type checker cannot follow a grouping by a column that is named at run time.
+    grouped: Any = rows.values(by, "sender").annotate(latest=Max("dispatch"), dispatches=Count("dispatch", distinct=True), **by_state)
+    if before is not None:
+        grouped = grouped.filter(latest__lt=before)
+    groups = list(grouped.order_by("-latest")[:most])
+    latest = Dispatch.objects.select_related("sender").defer(*ledger.not_shown()).in_bulk([group["latest"] for group in groups])
+    return [Group(group[by], latest[group["latest"]], _states(group), group["dispatches"]) for group in groups]
 
 
-def _group(latest: Notification, by: By, counts: dict[str, Any]) -> Group:
-    states = tuple((state, counts[state.value]) for state in Notification.State if counts[state.value])
-    return Group(getattr(latest, by), latest, states, counts["people"])
+def _states(numbers: Mapping[str, int]) -> tuple[tuple[Notification.State, int], ...]:
+    return tuple((state, numbers[state.value]) for state in Notification.State if numbers.get(state.value))

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
-from b24app.models import PortalUser
+from b24app.models import PortalUser, Sender
 from notifications import counts, ledger
-from notifications.models import Dispatch, DispatchCount, Notification
+from notifications.models import Dispatch, DispatchCount, Notification, TagGroup
 from tests.notifications.conftest import Send
 
 State = Notification.State
@@ -61,14 +62,68 @@ def test_what_is_counted_already_costs_one_query(admin: PortalUser, post: Send, 
         counts.of(dispatches)
 
 
-def test_counting_anew_costs_the_same_however_many_there_are(
-    admin: PortalUser, post: Send, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    dispatches = [post([3, 4]) for _ in range(5)]
-    for some in (dispatches[:1], dispatches[1:]):
-        # Two to find out, four to keep it, between the two of a savepoint.
-        with django_assert_num_queries(8):
+def test_counting_anew_costs_the_same_however_many_there_are(admin: PortalUser, post: Send) -> None:
+    dispatches = [post([3, 4], tag=f"t{number}", sub_tag="s") for number in range(6)]
+    costs = []
+    for some in (dispatches[:2], dispatches[2:]):
+        with CaptureQueriesContext(connection) as queries:
             counts.of(some)
+        costs.append(len(queries))
+    assert costs[0] == costs[1]
+
+
+def groups() -> dict[tuple[str, str], tuple[dict[str, int], int, int]]:
+    """What the database keeps of each group."""
+    return {(group.by, group.value): (group.counts, group.dispatches, group.latest_id) for group in TagGroup.objects.all()}
+
+
+def test_a_group_is_the_sum_of_its_dispatches(admin: PortalUser, post: Send) -> None:
+    first, second, other = post([3, 4], tag="a", sub_tag="s"), post([5], tag="a"), post([3], tag="b", sub_tag="s")
+    assert counts.catch_up(admin.portal) == 3
+    assert counts.catch_up(admin.portal) == 0
+    assert groups() == {
+        ("tag", "a"): ({"sent": 3}, 2, second.pk),
+        ("tag", "b"): ({"sent": 1}, 1, other.pk),
+        ("sub_tag", "s"): ({"sent": 3}, 2, other.pk),
+    }
+    fail_one(first)
+    assert counts.catch_up(admin.portal) == 1
+    assert groups()["tag", "a"] == ({"sent": 2, "failed": 1}, 2, second.pk)
+    assert groups()["sub_tag", "s"] == ({"sent": 2, "failed": 1}, 2, other.pk)
+
+
+def test_what_is_forgotten_is_in_no_group(admin: PortalUser, post: Send) -> None:
+    first, second = post([3, 4], tag="a", sub_tag="s"), post([5], tag="a", sub_tag="only here")
+    counts.catch_up(admin.portal)
+    with transaction.atomic():
+        second.notifications.all().delete()
+        counts.forget([second])
+        second.delete()
+    assert groups() == {("tag", "a"): ({"sent": 2}, 1, first.pk), ("sub_tag", "s"): ({"sent": 2}, 1, first.pk)}
+
+
+def test_groups_of_two_senders_are_two(admin: PortalUser, webhook_sender: Sender, post: Send) -> None:
+    post([3], tag="a")
+    post([4, 5], tag="a", sender=webhook_sender)
+    counts.catch_up(admin.portal)
+    assert sorted(group.counts["sent"] for group in TagGroup.objects.all()) == [1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_readers_at_once_add_nothing_twice(admin: PortalUser, post: Send) -> None:
+    for number in range(6):
+        post([3, 4], tag=f"t{number % 2}", sub_tag="s")
+    readers = [threading.Thread(target=lambda: (counts.catch_up(admin.portal), connection.close())) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    counts.catch_up(admin.portal)
+    assert {key: numbers for key, (numbers, _dispatches, _latest) in groups().items()} == {
+        ("tag", "t0"): {"sent": 2, "replaced": 4},
+        ("tag", "t1"): {"sent": 2, "replaced": 4},
+        ("sub_tag", "s"): {"sent": 4, "replaced": 8},
+    }
 
 
 @pytest.mark.django_db(transaction=True)
