@@ -23,7 +23,8 @@ States = tuple[tuple[Notification.State, int], ...]
 
 # What is over stands before what is still to come, as a bar fills.
 _LAST = (Notification.State.SENDING, Notification.State.QUEUED)
-_ORDER = (*(state for state in Notification.State if state not in _LAST), *_LAST)
+_FIRST = (Notification.State.CONFIRMED, Notification.State.DECLINED, Notification.State.SENT)
+_ORDER = (*_FIRST, *(state for state in Notification.State if state not in (*_FIRST, *_LAST)), *_LAST)
 
 
 @dataclass(frozen=True, slots=True)
