@@ -21,7 +21,7 @@ from b24app.rest.calls import Call, Outcome
 from b24app.rest.client import PortalClient
 from b24app.rest.deadline import Deadline
 from b24app.rest.errors import Policy, RestError
-from notifications import api, ledger, people, recording, tags, wire
+from notifications import api, counts, ledger, people, recording, tags, wire
 from notifications.ask import Ask
 from notifications.ask import write as write_buttons
 from notifications.errors import InvalidInput
@@ -237,6 +237,7 @@ def _forget(dispatch: Dispatch) -> None:
     """Remove a dispatch of which certainly nothing was sent."""
     with transaction.atomic():
         dispatch.notifications.all().delete()
+        counts.forget([dispatch])
         dispatch.delete()
 
 

@@ -117,7 +117,14 @@ class PortalClient:
         body = {"halt": int(halt), "cmd": {name: answers.command(call.method, call.params) for name, call in calls.items()}}
         logged = {"halt": int(halt), "cmd": {name: {"method": call.method, "params": call.params} for name, call in calls.items()}}
         access = self._access()
-        content = self._ask(access, "batch", body, logged, repeatable=all(call.repeatable for call in calls.values()))
+        try:
+            content = self._ask(access, "batch", body, logged, repeatable=all(call.repeatable for call in calls.values()))
+        except RestError as error:
+            if error.code == "OPERATION_TIME_LIMIT":
+                # Of the batch as a whole, on which no page says anything: what was in it waits.
+                for method in {call.method for call in calls.values()}:
+                    error.retry_at = budget.pause_method(self.portal, method, error.retry_at)
+            raise
         found = answers.batch(content, calls, halt=halt)
         access.worked(found.values())
         for name, block in answers.times(content).items():

@@ -26,9 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def storm(stand: Stand, person: PortalUser) -> Counter[str]:
     """THREADS calls at once from each of PROCESSES processes on this test's database; what came of them."""
     command = [sys.executable, "-m", "tests.b24app.storm", str(person.pk), str(THREADS)]
-    running = [
-        subprocess.Popen(command, env=environment(stand), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)
-    ]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    running = [subprocess.Popen(command, env=environment(stand), text=True, **pipes) for _ in range(PROCESSES)]
     try:
         for process in running:
             assert process.stdout is not None
