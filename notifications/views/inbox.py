@@ -40,7 +40,7 @@ class Heading:
 def inbox(request: FrameRequest) -> HttpResponse:
     """The tab; for `#inbox-list` the list alone, and with `cursor` the next items alone."""
     cursor = request.GET.get("cursor", "")
-    context = {"continued": bool(cursor), "may_send": may_send(request.person), "origin": request.portal.origin}
+    context = {"continued": bool(cursor), "lists_requests": True, "may_send": may_send(request.person), "origin": request.portal.origin}
     try:
         page = feed.page(request.person, cursor)
     except InvalidInput as error:
@@ -67,7 +67,15 @@ def inbox_news(request: FrameRequest) -> HttpResponse:
         news = feed.news(request.person, seen)
     except RestError:
         return _triggering(HttpResponse(status=204), **{"inbox-news-failed": {}})
-    context = {"entries": news.items, "may_send": may_send(request.person), "origin": request.portal.origin}
+    asking = {item.row.pk for item in news.items if item.row and item.asks}
+    waiting = answering.waiting(request.person) if asking else []
+    context = {
+        "entries": news.items,
+        "questions": [question(request.person, each) for each in waiting if each.row.pk in asking],
+        "lists_requests": True,
+        "may_send": may_send(request.person),
+        "origin": request.portal.origin,
+    }
     return _triggering(render(request, "frame/inbox_news.html", context), unread={"total": news.unread})
 
 

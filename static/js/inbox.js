@@ -175,8 +175,10 @@
     news().replaceChildren();
     delete news().dataset.last;
     for (const note of arrived) {
-      places[note.dataset.kind].after(note);
-      places[note.dataset.kind] = note;
+      // A request of the app itself has no kind of the portal's: it stands with what waits for an answer.
+      const kind = note.dataset.kind ?? CONFIRMATION;
+      places[kind].after(note);
+      places[kind] = note;
       htmx.process(note);
     }
     learn();

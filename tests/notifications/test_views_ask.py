@@ -151,6 +151,21 @@ def test_the_inbox_lists_what_waits_and_takes_the_answer(
     assert "request-" not in browse.get(colleague, "inbox/")
 
 
+def test_news_bring_what_waits_with_its_buttons(browse: Browse, admin: PortalUser, colleague: PortalUser) -> None:
+    row = send(admin, colleague).notifications.get()
+    news = browse.get(colleague, "inbox/news/", confirmation=0, other=0)
+    assert "1 new notification" in news
+    assert news.index(f'id="request-{row.pk}"') < news.index(f'id="note-{row.portal_notification_id}"')
+
+
+def test_a_found_request_keeps_its_link(browse: Browse, admin: PortalUser, colleague: PortalUser) -> None:
+    """In the search there is nothing above it."""
+    dispatch = send(admin, colleague)
+    found = unescape(browse.get(colleague, "inbox/search/", target="inbox-list", words="rules"))
+    assert "waits for your answer above" not in found
+    assert ask.link(key_of(dispatch)) in found
+
+
 def test_an_entry_says_what_is_missing_and_what_has_ended(browse: Browse, admin: PortalUser, colleague: PortalUser) -> None:
     dispatch = send(admin, colleague)
     address = f"ask/{key_of(dispatch)}/answer/"
