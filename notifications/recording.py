@@ -187,7 +187,9 @@ def take_back(client: PortalClient, late: Mapping[int, Mapping[str, Any]]) -> No
         outcomes = {str(row.id): Outcome(error=error) for row in rows}
     for row in rows:
         if not outcomes[str(row.id)].value:
-            Notification.objects.filter(pk=row.pk, state=Notification.State.DELETED).update(**{"closed_at": None} | dict(late[row.pk]))
+            with transaction.atomic():
+                Notification.objects.filter(pk=row.pk, state=Notification.State.DELETED).update(**{"closed_at": None} | dict(late[row.pk]))
+                ledger.changed([row.dispatch_id])
 
 
 def _tidy_again(row_id: int, changes: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from b24app.models import Portal, PortalUser
 from b24app.queue import leaving
 from b24app.rest.client import as_portal
 from b24app.rest.errors import RestError
-from notifications import closing, lane, ledger, people, preparing, reminding, sending, tidying
+from notifications import closing, counts, lane, ledger, people, preparing, reminding, sending, tidying
 from notifications.models import Dispatch, Notification
 
 BATCHES_IN_TURN = 10
@@ -128,6 +128,14 @@ def name_people() -> int:
     return sum(_name(portal, user_ids[: people.PAGE]) for portal, user_ids in by_portal.items())
 
 
+@db_periodic_task(crontab(minute="*"))
+def count() -> None:
+    """Count what changed, so that whoever opens the groups of the Sent tab finds it counted."""
+    stale = Dispatch.objects.filter(portal=OuterRef("pk"), is_stale=True)
+    for portal in Portal.objects.filter(Exists(stale)):
+        counts.catch_up(portal)
+
+
 @db_periodic_task(crontab(hour="3", minute="10"))
 def expire() -> int:
     """Close rows that the portal has erased by now; returns how many. A row of unknown fate counts from when it was written."""
@@ -155,6 +163,11 @@ def _name(portal: Portal, user_ids: list[int]) -> int:
 def _erase(portal: Portal) -> int:
     oldest = timezone.now() - timedelta(days=portal.retention_days)
     with transaction.atomic():
-        erased, _per_model = ledger.for_portal(portal).filter(created_at__lt=oldest).delete()
-        Dispatch.objects.filter(portal=portal, created_at__lt=oldest, notifications=None).delete()
+        old = ledger.for_portal(portal).filter(created_at__lt=oldest)
+        shortened = set(old.order_by().values_list("dispatch_id", flat=True).distinct())
+        erased, _per_model = old.delete()
+        empty = Dispatch.objects.filter(portal=portal, created_at__lt=oldest, notifications=None)
+        counts.forget(empty)
+        empty.delete()
+        ledger.changed(shortened)
     return erased

@@ -8,7 +8,7 @@ from b24app.models import Portal, PortalUser
 from devportal import world
 from devportal.server import Stand
 from notifications import tasks
-from notifications.models import Dispatch, Notification
+from notifications.models import Dispatch, Notification, TagGroup
 from tests.notifications.conftest import Join, Send, states
 
 State = Notification.State
@@ -46,6 +46,19 @@ def test_retention_is_each_portals_own(admin: PortalUser, stranger: PortalUser, 
         stranger.portal.member_id,
         admin.portal.member_id,
     ]
+
+
+def test_what_retention_erases_leaves_its_groups(admin: PortalUser, post: Send) -> None:
+    Portal.objects.update(retention_days=30)
+    gone, partly, stays = post([3], tag="a"), post([3, 4], tag="a", sub_tag="s"), post([3], tag="a")
+    tasks.count.call_local()
+    Dispatch.objects.exclude(pk=stays.pk).update(created_at=timezone.now() - timedelta(days=31))
+    old = Notification.objects.filter(dispatch__in=(gone, partly)).exclude(recipient__user_id=4)
+    old.update(created_at=timezone.now() - timedelta(days=31))
+    tasks.keep_retention.call_local()
+    tasks.count.call_local()
+    groups = {group.value: (group.counts, group.dispatches) for group in TagGroup.objects.all()}
+    assert groups == {"a": ({"sent": 2}, 2), "s": ({"sent": 1}, 1)}
 
 
 def test_a_full_batch_leaves_the_names_to_the_background(stand: Stand, join: Join, post: Send) -> None:
