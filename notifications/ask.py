@@ -95,5 +95,5 @@ def hindrance(portal: Portal) -> str:
             "The app was installed without the right to be opened by a link. Ask an administrator to install it again from the Market."
         )
     if portal.bound_version != portal.version:
-        return _("Links into the app do not work on this portal yet. Ask an administrator to open the app once: that switches them on.")
+        return _("Links into the app do not work on this portal yet. Ask an administrator to press Check connection in the app's Settings.")
     return ""

@@ -1,12 +1,17 @@
 """A confirmation request from the form to its answers: the link in the bell, the Inbox, and somebody who was not asked."""
 
 import re
+from uuid import uuid4
 
 from playwright.sync_api import FrameLocator, expect
 
+from b24app.models import PortalUser
 from devportal.world import Person
-from notifications.models import Answer
+from notifications import ask, sending
+from notifications.models import Answer, Notification
+from notifications.sending import Draft
 from tests.browser.conftest import Desk
+from tests.browser.test_inbox import ROUND
 from tests.browser.test_walk import expect_accessible, expect_no_scrollbars
 
 
@@ -81,3 +86,22 @@ def test_two_people_answer_and_a_third_is_refused(installed: Desk) -> None:
     expect(desk.page.locator(".slider")).to_have_count(0)
     answers = Answer.objects.order_by("pk").values_list("notification__recipient__user_id", "value", "reason")
     assert list(answers) == [(one.id, "Y", ""), (two.id, "later", "On leave")]
+
+
+def test_a_request_that_arrives_while_the_inbox_is_open_can_be_answered_there(installed: Desk) -> None:
+    desk, portal = installed, installed.portal
+    author = PortalUser.objects.get(user_id=portal.admin.id)
+    desk.page.clock.install()
+    desk.become(portal.person)
+    desk.open()
+    desk.tab("Inbox")
+    for number, request in enumerate((None, ask.Ask(ask.default_buttons()), None)):
+        draft = Draft(Notification.Type.PERSONAL, f"Number {number}", ask=request)
+        sending.send(author, [portal.person.id], draft, uuid4())
+        desk.page.clock.fast_forward(ROUND)
+        if number:
+            desk.frame.get_by_role("button", name="1 new notification").click()
+        expect(desk.frame.locator("#feed .note:not(.request)")).to_have_count(number + 1)
+    desk.frame.locator(".request").get_by_role("button", name="Confirm").click()
+    expect(desk.frame.locator(".request").get_by_text("was recorded")).to_be_visible()
+    expect(desk.frame.locator("#feed .note:not(.request)")).to_have_count(2)

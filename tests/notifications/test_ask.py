@@ -109,4 +109,4 @@ def test_what_hinders_asking_is_told_with_how_to_mend_it() -> None:
     assert ask.hindrance(bound) == ""
     assert "install it again" in ask.hindrance(Portal(scope="im,user", version=3, bound_version=3))
     for version in (None, 2):
-        assert "open the app once" in ask.hindrance(Portal(scope="im,placement", version=3, bound_version=version))
+        assert "press Check connection" in ask.hindrance(Portal(scope="im,placement", version=3, bound_version=version))

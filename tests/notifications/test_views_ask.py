@@ -291,7 +291,7 @@ def test_what_is_wrong_while_nothing_is_asked_does_not_matter(browse: Browse, bo
 def test_a_portal_that_cannot_open_links_is_told_how_to_mend_it(browse: Browse, bound: PortalUser) -> None:
     Portal.objects.filter(pk=bound.portal.pk).update(bound_version=None)
     page = browse.get(bound, "new/")
-    assert "Ask an administrator to open the app once" in page
+    assert "press Check connection" in page
     assert "disabled" in page[page.index('name="ask-wanted"') : page.index('name="ask-wanted"') + 120]
     refused = browse.post(bound, "new/", **asking())
     assert refused.status_code == 200
