@@ -223,6 +223,8 @@ def _asks(found: Dispatch) -> bool:
 def _says(found: Dispatch) -> str:
     """The state in a sentence."""
     sentences = {
+        Dispatch.State.PREPARING: _("Its recipients are being read from the portal."),
+        Dispatch.State.READY: _("Nothing is sent until somebody presses Send."),
         Dispatch.State.QUEUED: _("Waits for its turn; sending begins by itself."),
         Dispatch.State.RUNNING: _("Goes on by itself, also when this page is closed."),
         Dispatch.State.PAUSED: _("Nothing more is sent until somebody presses Resume."),

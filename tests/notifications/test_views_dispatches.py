@@ -427,6 +427,13 @@ class TestActs:
         assert ">Done<" in answer.content.decode()
         assert enqueued() == 0
 
+    @pytest.mark.parametrize("state", [State.PREPARING, State.READY])
+    @pytest.mark.parametrize("act", ["pause", "resume", "cancel", "resend", "take-back"])
+    def test_too_early_says_so(self, click: Ask, admin: PortalUser, act: str, state: str) -> None:
+        dispatch = plant(admin, {}, state=state, total=2, started_at=None)
+        assert "has not been started" in told(click(dispatch, act, which="all"))
+        assert Dispatch.objects.get().state == state
+
     def test_send_again(self, browse: Browse, click: Ask, admin: PortalUser) -> None:
         dispatch = plant(admin, {Row.SENT: 2, Row.FAILED: 3}, state=State.DONE)
         assert "Send again to 3 people?" in browse.get(admin, f"dispatches/{dispatch.pk}/resend/")
