@@ -87,7 +87,7 @@ def fast(stand: Remote) -> dict[str, Any]:
     async def work(address: str) -> None:
         trusted = ssl.create_default_context(cafile=stand.facts["ca_file"])
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted), raise_for_status=True) as session:
-            bitrix = BitrixAsync(address, verbose=False, client=session, request_pool_size=CAPACITY, requests_per_second=DRAIN)
+            bitrix = BitrixAsync(address, verbose=False, client=session, request_pool_size=CAPACITY, requests_per_second=float(DRAIN))
             await bitrix.call("im.notify.system.add", _items(NOTIFICATIONS))
 
     stand.ask("begin")

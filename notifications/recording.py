@@ -61,8 +61,11 @@ def record(
     # One at a time: who holds no row while waiting for one cannot be waited for.
     gone = [row for row in contested if _write([row], changes, skip_locked=False)]
     # After the commit: of two workers with rows of one dispatch, the later then sees both.
+    open_states = (Notification.State.QUEUED, Notification.State.UNKNOWN)
+    is_left_open = any(changes[row.pk]["state"] in open_states for row in rows)
     for dispatch_id in {row.dispatch_id for row in rows}:
-        close_cancelled(dispatch_id)
+        if is_left_open:
+            close_cancelled(dispatch_id)
         finish(dispatch_id)
     take_back(client, _late(gone, changes))
 
