@@ -6,7 +6,7 @@ is counted from these very rows.
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -76,11 +76,10 @@ class Sheet:
     def lines(self) -> Iterator[Line]:
         """Everybody who was asked, by name."""
         rows = Notification.objects.filter(dispatch=self.request.dispatch_id).select_related("recipient", "answer")
+        with translation.override(self.language):
+            names = reporting.group_names(self.request)
         for row in rows.order_by("recipient__name", "id").iterator(chunk_size=CHUNK):
-            # The language holds for one line at a time: between two of them the thread may do something else.
-            with translation.override(self.language):
-                line = self._line(row)
-            yield line
+            yield self._line(row, names)
 
     def totals(self, groups: Counter[Group]) -> list[tuple[str, int]]:
         """What stands below the people, from how many of them are in each group: pairs of a name and a number."""
@@ -114,20 +113,25 @@ class Sheet:
             return _("Closed by %(person)s, %(time)s") % {"person": request.closed_by, "time": self.time(request.closed_at)}
         return _("Open") if reporting.is_open(request) else _("The deadline has passed")
 
-    def _line(self, row: Notification) -> Line:
+    def _line(self, row: Notification, names: Mapping[Group, str]) -> Line:
         group = reporting.GROUP_OF[Notification.State(row.state)]
         given = getattr(row, "answer", None)
         return Line(
             name=str(row.recipient),
             user_id=row.recipient.user_id,
             group=group,
-            result=reporting.group_names(self.request)[group],
+            result=names[group],
             given=given.label if given else "",
             # Where the portal itself pressed a button there is no answer of ours, only the time.
             answered_at=self.time(given.answered_at if given else row.closed_at if group in reporting.ANSWERED else None),
             reason=given.reason if given else "",
-            remark="" if group in reporting.ANSWERED else remark(row),
+            remark="" if group in reporting.ANSWERED else self._remark(row),
         )
+
+    def _remark(self, row: Notification) -> str:
+        # The language holds for one line at a time: between two of them the thread may do something else.
+        with translation.override(self.language):
+            return remark(row)
 
 
 def remark(row: Notification) -> str:
