@@ -6,7 +6,7 @@ Deleting by tag reaches every recipient on the portal (bitrix24.md 6.1) and goes
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Count, Min, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from b24app.models import PortalUser, Sender
@@ -27,14 +27,28 @@ MOST_CHOSEN = 250
 """Rows chosen by hand for one click: five batches, and an address that every server takes."""
 
 
+MOST_IN_CLICK = 500
+"""Rows that one click deletes one by one: ten batches, which a portal answers well within the time that a click has (design.md 5)."""
+
+MOST_LISTED = 100
+"""Rows up to which the answer to each is told; of more only what failed."""
+
+MOST_NAMED = 10
+"""People who are shown before a deletion."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a deletion would touch now: how many notifications, and whose, each person once in the order of the ledger."""
+    """What a deletion would touch now: how many notifications, and whose.
+
+    `people` are the first of them in the order of the ledger, each once, and `more` is how many others there are.
+    """
 
     by: By
     value: str
     count: int
     people: tuple[PortalUser, ...]
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +68,30 @@ class Revoked:
     error: RestError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What became of all rows: how many were deleted, and how many were left for another click.
+
+    `results` are those of each row where they are few, of what failed where they are many.
+    """
+
+    results: list[Revoked]
+    deleted: int
+    left: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many rows were to be deleted, without those that were left."""
+        return self.deleted + sum(not result.deleted for result in self.results)
+
+
 def preview(person: PortalUser, by: By, value: str, sender: Sender | None = None) -> Preview:
     """What `delete` with the same arguments would touch, across all dispatches of the sender (the app when it is None)."""
-    rows = list(_targets(person, by, value, sender or app_sender(person.portal)))
-    people = {row.recipient_id: row.recipient for row in rows}
-    return Preview(by, value.strip(), len(rows), tuple(people.values()))
+    rows = _targets(person, by, value, sender or app_sender(person.portal)).order_by()
+    numbers = rows.aggregate(rows=Count("pk"), people=Count("recipient", distinct=True))
+    first = list(rows.values_list("recipient").annotate(first=Min("pk")).order_by("first").values_list("recipient", flat=True)[:MOST_NAMED])
+    named = PortalUser.objects.filter(portal=person.portal).in_bulk(first)
+    return Preview(by, value.strip(), numbers["rows"], tuple(named[pk] for pk in first), numbers["people"] - len(first))
 
 
 def choice(person: PortalUser, ids: Sequence[int]) -> Choice:
@@ -73,22 +106,24 @@ def choice(person: PortalUser, ids: Sequence[int]) -> Choice:
     return Choice(revocable, tuple(rest))
 
 
-def delete(person: PortalUser, by: By, value: str, sender: Sender | None = None) -> list[Revoked]:
-    """Delete by typed TAG or SUB_TAG what this person may take back; one result per row, none when nothing matches.
+def delete(person: PortalUser, by: By, value: str, sender: Sender | None = None) -> Deletion:
+    """Delete by typed TAG or SUB_TAG what this person may take back, in one call where that reaches exactly these rows.
 
+    Else by TAG in batches, as many as a click has the time for: the same again goes on with what is left.
     Raises InvalidInput for an empty value, RestError when the first call failed as a whole.
     """
     sender = sender or app_sender(person.portal)
-    return _delete(person, sender, list(_targets(person, by, value, sender)))
+    return _delete(person, sender, _targets(person, by, value, sender))
 
 
-def delete_rows(person: PortalUser, ids: Iterable[int]) -> list[Revoked]:
+def delete_rows(person: PortalUser, ids: Iterable[int]) -> Deletion:
     """Delete these rows of the ledger; ids that are not this person's to take back are passed over. Raises RestError as `delete`."""
-    rows = list(_numbered(ledger.revocable_by(person), ids))
-    by_sender: dict[int, list[Notification]] = {}
-    for row in rows:
-        by_sender.setdefault(row.sender_id, []).append(row)
-    return [done for group in by_sender.values() for done in _delete(person, group[0].sender, group)]
+    rows = _numbered(ledger.revocable_by(person), ids)
+    senders = Sender.objects.filter(portal=person.portal, pk__in=rows.order_by().values("sender")).select_related("portal").order_by("pk")
+    done = [_delete(person, sender, rows.filter(sender=sender)) for sender in senders]
+    return Deletion(
+        [result for each in done for result in each.results], sum(each.deleted for each in done), sum(each.left for each in done)
+    )
 
 
 def delete_elsewhere(person: PortalUser, by: By, wire_value: str, sender: Sender | None = None) -> bool:
@@ -126,30 +161,42 @@ def _with_people(rows: QuerySet[Notification]) -> QuerySet[Notification]:
     return rows.select_related("recipient", "sender__portal").order_by("id")
 
 
-def _delete(person: PortalUser, sender: Sender, rows: Sequence[Notification]) -> list[Revoked]:
+def _delete(person: PortalUser, sender: Sender, targets: QuerySet[Notification]) -> Deletion:
+    rows = list(targets[: MOST_LISTED + 1])
     if not rows:
-        return []
-    client = client_of(sender, person)
-    common = _covering_sub_tag(sender, rows)
+        return Deletion([], 0)
+    # What is written from now on is no target: by its dispatch, whose rows appear all at once.
+    dispatches = list(targets.order_by().values_list("dispatch_id", flat=True).distinct())
+    targets = targets.filter(dispatch__in=dispatches)
+    common = _covering_sub_tag(sender, rows[0].wire_sub_tag, targets)
     if common:
-        answer: Outcome[bool] = Outcome(value=client.run(api.delete(sub_tag=common, client_id=client_id(sender))))
-        outcomes = dict.fromkeys((row.wire_tag for row in rows), answer)
-    else:
-        outcomes = _delete_tags(client, sender, [row.wire_tag for row in rows])
-    ledger.close(
-        ledger.for_portal(person.portal).filter(pk__in=[row.pk for row in rows if outcomes[row.wire_tag].value]),
-        Notification.State.DELETED,
-    )
-    return [Revoked(row, bool(outcomes[row.wire_tag].value), outcomes[row.wire_tag].error) for row in rows]
+        answer = client_of(sender, person).run(api.delete(sub_tag=common, client_id=client_id(sender)))
+        return _all_at_once(rows, targets, is_deleted=answer)
+    rows = list(targets[:MOST_IN_CLICK])
+    outcomes = _delete_tags(client_of(sender, person), sender, [row.wire_tag for row in rows])
+    gone = [row.pk for row in rows if outcomes[row.wire_tag].value]
+    left = 0 if len(rows) < MOST_IN_CLICK else targets.exclude(pk__in=[row.pk for row in rows]).count()
+    ledger.close(ledger.for_portal(person.portal).filter(pk__in=gone), Notification.State.DELETED)
+    results = [Revoked(row, bool(outcomes[row.wire_tag].value), outcomes[row.wire_tag].error) for row in rows]
+    listed = results if len(rows) <= MOST_LISTED else [result for result in results if not result.deleted]
+    return Deletion(listed, len(gone), left)
 
 
-def _covering_sub_tag(sender: Sender, rows: Sequence[Notification]) -> str:
-    """The wire SUB_TAG of these rows if in the ledger it covers them and nothing else that is live; else empty."""
-    common = rows[0].wire_sub_tag
-    if not common or any(row.wire_sub_tag != common for row in rows):
+def _all_at_once(rows: Sequence[Notification], targets: QuerySet[Notification], *, is_deleted: bool) -> Deletion:
+    """The portal's one answer, for each of the rows where they are few. Where it refused, more than these are left."""
+    if not is_deleted:
+        return Deletion([Revoked(row, deleted=False) for row in rows], 0, targets.count() - len(rows))
+    count = targets.count()
+    ledger.close(targets.order_by(), Notification.State.DELETED)
+    return Deletion([Revoked(row, deleted=True) for row in rows] if count <= MOST_LISTED else [], count)
+
+
+def _covering_sub_tag(sender: Sender, common: str, targets: QuerySet[Notification]) -> str:
+    """This wire SUB_TAG if in the ledger it covers the targets and nothing else that is live; else empty."""
+    if not common or targets.exclude(wire_sub_tag=common).exists():
         return ""
     covered = ledger.for_portal(sender.portal).filter(sender=sender, wire_sub_tag=common, state__in=Notification.LIVE)
-    return "" if covered.exclude(pk__in=[row.pk for row in rows]).exists() else common
+    return "" if covered.exclude(pk__in=targets.order_by().values("pk")).exists() else common
 
 
 def _delete_tags(client: PortalClient, sender: Sender, wire_tags: Sequence[str]) -> dict[str, Outcome[bool]]:

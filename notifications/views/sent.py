@@ -129,19 +129,27 @@ def _affected(request: FrameRequest, target: TargetForm, sender: Sender | None) 
         return {"count": len(choice.open), "people": list(people.values()), "passed_over": choice.passed_over, "action": _("Delete")}
     preview = revoking.preview(request.person, target.by, target.value, sender)
     action = _names()[f"delete_by_{target.by}"]
-    return {"count": preview.count, "people": preview.people, "action": action, "sender_id": sender and sender.pk}
+    return {"count": preview.count, "people": preview.people, "more": preview.more, "action": action, "sender_id": sender and sender.pk}
 
 
 def _deleted(request: FrameRequest, target: TargetForm, sender: Sender | None) -> HttpResponse:
     passed_over: tuple[Notification, ...] = ()
     if target.by == "row":
         passed_over = revoking.choice(request.person, target.rows).passed_over
-        results = revoking.delete_rows(request.person, target.rows)
+        deletion = revoking.delete_rows(request.person, target.rows)
     else:
-        results = revoking.delete(request.person, target.by, target.value, sender)
-    # What failed stands first: it is what the person has to know.
-    results.sort(key=lambda result: result.deleted)
-    context = {"results": results, "deleted": sum(result.deleted for result in results), "passed_over": passed_over}
+        deletion = revoking.delete(request.person, target.by, target.value, sender)
+    context = {
+        "deletion": deletion,
+        # What failed stands first: it is what the person has to know.
+        "results": sorted(deletion.results, key=lambda result: result.deleted),
+        "all": deletion.total + len(passed_over) + deletion.left,
+        "passed_over": passed_over,
+        "by": target.by,
+        "value": target.value,
+        "sender_id": sender and sender.pk,
+        "action": _names().get(f"delete_by_{target.by}", ""),
+    }
     return _with_new_list(render(request, "frame/sent_deleted.html", context))
 
 

@@ -423,7 +423,7 @@ def test_a_new_webhook_with_the_same_client_id_takes_the_broken_ones_place(admin
     assert not is_refused(admin.add(address, name="New warehouse"))
     sender = webhook_sender()
     assert (sender.pk, sender.name, sender.webhook_url, sender.broken_code) == (added.pk, "New warehouse", address, "")
-    assert [result.deleted for result in revoking.delete(person(admin.portal), "tag", "pallet-7", sender)] == [True]
+    assert [result.deleted for result in revoking.delete(person(admin.portal), "tag", "pallet-7", sender).results] == [True]
 
 
 # Removing
@@ -452,7 +452,7 @@ def test_a_sender_with_history_keeps_it_and_loses_the_address(admin: Admin, adde
         revoking.delete(person(admin.portal), "tag", "pallet-7", kept)
     assert stand.log.entries == []
     assert not is_refused(admin.add(admin.webhook()))
-    assert [result.deleted for result in revoking.delete(person(admin.portal), "tag", "pallet-7", webhook_sender())] == [True]
+    assert [result.deleted for result in revoking.delete(person(admin.portal), "tag", "pallet-7", webhook_sender()).results] == [True]
 
 
 # Whose tags
@@ -477,10 +477,10 @@ def test_a_tag_is_deleted_through_its_own_sender_only(admin: Admin, added: Sende
     sending.send(author, [3], draft("pallet-7"), uuid4(), added)
 
     assert as_webhook(office).run(api.delete(tag="pallet-7|3", client_id="office"))
-    assert revoking.delete(author, "tag", "pallet-7") == []
-    assert revoking.delete(author, "tag", "pallet-7", office) == []
+    assert revoking.delete(author, "tag", "pallet-7").results == []
+    assert revoking.delete(author, "tag", "pallet-7", office).results == []
     assert len(admin.portal.feed(admin.portal.people[3])) == 1
 
-    [result] = revoking.delete(author, "tag", "pallet-7", added)
+    [result] = revoking.delete(author, "tag", "pallet-7", added).results
     assert result.deleted
     assert admin.portal.feed(admin.portal.people[3]) == []

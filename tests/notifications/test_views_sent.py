@@ -11,7 +11,7 @@ from b24app.models import Portal, PortalUser, Sender
 from devportal import world
 from devportal.feed import Button
 from devportal.server import Stand
-from notifications import counts, sending
+from notifications import counts, revoking, sending
 from notifications.models import Notification
 from tests.notifications.browse import Browse
 from tests.notifications.conftest import Send
@@ -179,6 +179,18 @@ class TestDelete:
         page = browse.post(admin, "sent/delete/", tag="t").content.decode()
         assert "1 of 2 deleted" in page
         assert "Failed" in page
+
+    def test_what_is_left_goes_with_another_click(
+        self, browse: Browse, admin: PortalUser, post: Send, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(revoking, "MOST_IN_CLICK", 2)
+        post([3, 4, 5], tag="t", sub_tag="s")
+        post([6], tag="u", sub_tag="s")
+        page = browse.post(admin, "sent/delete/", tag="t").content.decode()
+        assert "2 of 3 deleted" in page
+        assert "1 notification is left" in page
+        assert ">Delete by TAG</button>" in page
+        assert "1 notification deleted" in browse.post(admin, "sent/delete/", tag="t").content.decode()
 
     def test_a_failed_call_leaves_all_as_it_was(self, browse: Browse, admin: PortalUser, post: Send, stand: Stand) -> None:
         dispatch = post([3], tag="t")
