@@ -8,6 +8,7 @@ import logging
 import signal
 import threading
 import time
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ leaving = threading.Event()
 
 # Claims of earlier minutes are removed when they are this old; workers' clocks must not differ by more.
 _CLAIM_MINUTES = 10
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 # "tagnotif": any number does, as long as all processes use the same one.
 _TABLES_LOCK = 0x7461676E6F746966
 
@@ -74,20 +76,32 @@ class Scheduler(HueyScheduler):  # type: ignore[misc]
 
 
 class Consumer(HueyConsumer):  # type: ignore[misc]
-    """Huey's consumer, which finishes what is in flight on SIGTERM as well as on SIGINT. A second signal ends it at once."""
+    """Huey's consumer, which finishes what is in flight on SIGTERM as well as on SIGINT. A second signal ends it at once.
+
+    Huey's own answer to one of the two is to drop everything, and it listens only after its threads have begun to work.
+    """
 
     scheduler_class = Scheduler
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._signal_actions |= dict.fromkeys(_ENDING, (False, True))
+
     def start(self) -> None:
-        """Start the threads and listen for signals. Huey's own answer to SIGTERM is to drop everything."""
+        """Listen for signals and start the threads."""
         leaving.clear()
+        self._set_signal_handlers()
         super().start()
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
     def stop(self, graceful: bool = False) -> None:
         """Take no new work; with `graceful`, wait for the rest."""
         leaving.set()
         super().stop(graceful)
+
+    def _handle_signal(self, signum: int, frame: FrameType | None) -> None:
+        super()._handle_signal(signum, frame)
+        for each in _ENDING:
+            signal.signal(each, signal.default_int_handler)
 
 
 class _PostgresStorage(PostgresStorage):  # type: ignore[misc]
