@@ -20,6 +20,7 @@ class Portal(models.Model):
 
     class Who(models.TextChoices):
         ADMINS = "admins", _("Administrators only")
+        CHOSEN = "chosen", _("Administrators and those chosen here")
         EVERYONE = "everyone", _("Everyone")
 
     member_id = models.CharField(max_length=64, unique=True)
@@ -43,8 +44,11 @@ class Portal(models.Model):
     bucket_capacity = models.FloatField(null=True)
     bucket_drain = models.FloatField(null=True)
 
+    # The rights (b24app.roles), and for each of them that is for chosen ones: who those are.
     who_may_send = models.CharField(max_length=10, choices=Who.choices, default=Who.ADMINS)
+    who_may_send_to_many = models.CharField(max_length=10, choices=Who.choices, default=Who.ADMINS)
     who_may_see_all = models.CharField(max_length=10, choices=Who.choices, default=Who.ADMINS)
+    chosen = models.JSONField(default=dict)
     interface_language = models.CharField(max_length=8, blank=True)
     retention_days = models.PositiveIntegerField(default=365)
 
@@ -81,6 +85,8 @@ class PortalUser(models.Model):
     photo = models.CharField(max_length=500, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
     is_admin = models.BooleanField(default=False)
+    # Numbers of the departments the person belongs to, as the portal told at the last opening: rights can be a department's.
+    departments = models.JSONField(default=list)
     profile_at = models.DateTimeField(null=True)
     access_token = EncryptedTextField(blank=True)
     refresh_token = EncryptedTextField(blank=True)
@@ -89,6 +95,8 @@ class PortalUser(models.Model):
     token_state = models.CharField(max_length=5, choices=TokenState.choices, default=TokenState.NONE)
     refresh_claimed_at = models.DateTimeField(null=True)
     last_opened_at = models.DateTimeField(null=True)
+    # The person wants the figures at the top of the first page out of the way.
+    folds_figures = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["portal", "user_id"], name="one_row_per_person")]
@@ -178,4 +186,29 @@ class CallLog(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["portal", "-id"], name="calls_of_portal"), models.Index(fields=["created_at"], name="calls_by_age")]
+        indexes = [
+            models.Index(fields=["portal", "-id"], name="calls_of_portal"),
+            models.Index(fields=["portal", "method", "-id"], name="calls_by_method"),
+            models.Index(fields=["created_at"], name="calls_by_age"),
+        ]
+
+
+class Activity(models.Model):
+    """Something that a person of the portal did with the app, or that the app did by itself: `person` is empty then (b24app.activity)."""
+
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="activities", db_index=False)
+    person = models.ForeignKey(PortalUser, on_delete=models.CASCADE, null=True, related_name="activities", db_index=False)
+    kind = models.CharField(max_length=32)
+    # Plain values that the kind's sentence tells; no text in any language.
+    details = models.JSONField(default=dict)
+    # The details as they are searched: case folded, which SQLite cannot do for every script.
+    search_text = models.TextField(blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["portal", "-id"], name="activities_newest_first"),
+            models.Index(fields=["portal", "kind", "-id"], name="activities_by_kind"),
+            models.Index(fields=["person", "-id"], name="activities_by_person"),
+            models.Index(fields=["portal", "at"], name="activities_by_age"),
+        ]

@@ -6,19 +6,20 @@ counted, each in a statement of its own (READ COMMITTED on PostgreSQL; on SQLite
 then). A writer that commits in between is in the count but not in the number stored with it, so that count is taken once more.
 Do not call `of` in a transaction that changes states: it would store what may yet be rolled back.
 
-A group (TagGroup) holds the sum of what is stored of its dispatches: whoever stores a dispatch's counts holds its row, and adds the
-difference to its groups in the same transaction.
+A group (TagGroup), and an hour (HourCount), holds the sum of what is stored of its dispatches: whoever stores a dispatch's counts holds
+its row, and adds the difference to its groups and its hour in the same transaction.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from django.db import transaction
 from django.db.models import Count
 
 from b24app.models import Portal
-from notifications.models import Dispatch, DispatchCount, Notification, TagGroup
+from notifications.models import Dispatch, DispatchCount, HourCount, Notification, TagGroup
 
 MOST_AT_ONCE = 500
 """Dispatches that one run of `catch_up` takes on."""
@@ -31,8 +32,10 @@ Counts = dict[Notification.State, int]
 Key = tuple[int, str, str]
 """A group: number of the sender, TagGroup.By, and the value."""
 
+Hour = tuple[int, datetime]
+"""An hour of a portal: the portal's number, and when the hour begins."""
 
-_COLUMNS = ("portal", "sender", "tag", "sub_tag", "change", "counted_change")
+_COLUMNS = ("portal", "sender", "tag", "sub_tag", "change", "counted_change", "created_at")
 
 
 @dataclass(slots=True)
@@ -121,6 +124,7 @@ def _keep(dispatches: Sequence[Dispatch], changes: Mapping[int, int], counted: M
             for state, number in counted[dispatch.pk].items()
         )
         _add_to_groups(differing, before, counted)
+        _add_to_hours(differing, before, counted)
 
 
 def _add_to_groups(dispatches: Iterable[Dispatch], before: Mapping[int, Mapping[str, int]], counted: Mapping[int, Counts]) -> None:
@@ -146,6 +150,35 @@ def _add_to_groups(dispatches: Iterable[Dispatch], before: Mapping[int, Mapping[
         if group.latest_id in emptied:
             group.latest_id = _newest(group)
     TagGroup.objects.bulk_update(left, ["counts", "dispatches", "latest"])
+
+
+def _add_to_hours(dispatches: Iterable[Dispatch], before: Mapping[int, Mapping[str, int]], counted: Mapping[int, Counts]) -> None:
+    differences: dict[Hour, Counter[str]] = {}
+    for dispatch in dispatches:
+        difference = differences.setdefault(_hour(dispatch.portal_id, dispatch.created_at), Counter())
+        difference.update({str(state): number for state, number in counted[dispatch.pk].items()})
+        difference.subtract(before[dispatch.pk])
+    hours = _locked_hours(differences.keys())
+    for row in hours:
+        difference = differences[_hour(row.portal_id, row.hour)]
+        row.counts = {state: number for state in State.values if (number := row.counts.get(state, 0) + difference[state]) > 0}
+    HourCount.objects.filter(pk__in=[row.pk for row in hours if not row.counts]).delete()
+    HourCount.objects.bulk_update([row for row in hours if row.counts], ["counts"])
+
+
+def _locked_hours(keys: Set[Hour]) -> list[HourCount]:
+    """The rows of these hours, locked; those that were missing are there now. After the groups, and in one order: as with those."""
+    possible = HourCount.objects.filter(portal__in={portal for portal, _hour in keys}, hour__in={hour for _portal, hour in keys})
+    known = {(row.portal_id, row.hour) for row in possible}
+    missing = (HourCount(portal_id=portal, hour=hour, counts={}) for portal, hour in sorted(keys - known))
+    HourCount.objects.bulk_create(missing, ignore_conflicts=True)
+    locked = [row for row in possible.select_for_update(no_key=True).order_by("pk") if (row.portal_id, row.hour) in keys]
+    # One that somebody emptied and deleted meanwhile has to be written after all.
+    return locked if len(locked) == len(keys) else _locked_hours(keys)
+
+
+def _hour(portal: int, moment: datetime) -> Hour:
+    return portal, moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _keys(dispatch: Dispatch) -> list[Key]:

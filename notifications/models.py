@@ -190,6 +190,21 @@ class TagGroup(models.Model):
         indexes = [models.Index(fields=["portal", "by", "-latest"], name="groups_newest_first")]
 
 
+class HourCount(models.Model):
+    """What the dispatches made in one hour come to: the sum of their DispatchCount rows (notifications.counts).
+
+    By the hour, because people of one portal live in several time zones, and each has days of their own.
+    """
+
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+", db_index=False)
+    hour = models.DateTimeField()
+    # Numbers of notifications by state, for the states that occur.
+    counts = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["portal", "hour"], name="one_count_per_hour")]
+
+
 class ConfirmationRequest(models.Model):
     """That a dispatch asks its recipients to confirm: with which buttons, until when, and what became of it as a whole."""
 

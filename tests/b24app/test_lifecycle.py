@@ -11,13 +11,13 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from b24app import lifecycle
-from b24app.models import CallLog, LaunchProof, MethodPause, Portal, PortalUser, Sender
+from b24app.models import Activity, CallLog, LaunchProof, MethodPause, Portal, PortalUser, Sender
 from b24app.rest.calls import Call
 from b24app.rest.client import as_portal
 from devportal.server import Stand
 from devportal.world import App
 from devportal.world import Portal as StandPortal
-from notifications.models import Answer, ConfirmationRequest, Dispatch, DispatchCount, Lane, Notification, TagGroup
+from notifications.models import Answer, ConfirmationRequest, Dispatch, DispatchCount, HourCount, Lane, Notification, TagGroup
 from tests.b24app.conftest import Browser, rows
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +50,8 @@ def plant_ledger(member_id: str) -> Notification:
     )  # fmt: skip
     DispatchCount.objects.create(dispatch=dispatch, state="confirmed", number=1)
     TagGroup.objects.create(portal=portal, sender=sender, by="tag", value="planted-tag", latest=dispatch, dispatches=1, counts={})
+    HourCount.objects.create(portal=portal, hour=timezone.now(), counts={})
+    Activity.objects.create(portal=portal, person=person, kind="sent", details={"tag": "planted-tag"})
     request = ConfirmationRequest.objects.create(dispatch=dispatch, buttons=[{"label": "Planted button"}], closed_by=person)
     Answer.objects.create(
         request=request, notification=notification, value="yes", label="Planted button", reason="planted", answered_at=timezone.now()

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from b24app.models import PortalUser, Sender
 from notifications import counts, ledger
-from notifications.models import Dispatch, DispatchCount, Notification, TagGroup
+from notifications.models import Dispatch, DispatchCount, HourCount, Notification, TagGroup
 from tests.notifications.conftest import Send
 
 State = Notification.State
@@ -63,6 +64,7 @@ def test_what_is_counted_already_costs_one_query(admin: PortalUser, post: Send, 
 
 
 def test_counting_anew_costs_the_same_however_many_there_are(admin: PortalUser, post: Send) -> None:
+    counts.of([post([3])])  # the hour has its row
     dispatches = [post([3, 4], tag=f"t{number}", sub_tag="s") for number in range(6)]
     costs = []
     for some in (dispatches[:2], dispatches[2:]):
@@ -102,6 +104,31 @@ def test_what_is_forgotten_is_in_no_group(admin: PortalUser, post: Send) -> None
     assert groups() == {("tag", "a"): ({"sent": 2}, 1, first.pk), ("sub_tag", "s"): ({"sent": 2}, 1, first.pk)}
 
 
+def hours() -> list[dict[str, int]]:
+    """What the database keeps of each hour, the oldest first."""
+    return list(HourCount.objects.order_by("hour").values_list("counts", flat=True))
+
+
+def test_an_hour_is_the_sum_of_the_dispatches_made_in_it(admin: PortalUser, post: Send, stranger: PortalUser) -> None:
+    with time_machine.travel("2026-05-04T10:59:00Z", tick=False):
+        first = post([3, 4], tag="a")
+        post([3], author=stranger)
+    with time_machine.travel("2026-05-04T11:00:00Z", tick=False):
+        second = post([5])
+    for portal in (admin.portal, stranger.portal):
+        counts.catch_up(portal)
+    assert sorted(map(str, hours())) == ["{'sent': 1}", "{'sent': 1}", "{'sent': 2}"]
+    fail_one(first)
+    counts.catch_up(admin.portal)
+    of_portal = HourCount.objects.filter(portal=admin.portal).order_by("hour").values_list("hour__hour", "counts")
+    assert list(of_portal) == [(10, {"sent": 1, "failed": 1}), (11, {"sent": 1})]
+    with transaction.atomic():
+        second.notifications.all().delete()
+        counts.forget([second])
+        second.delete()
+    assert list(of_portal.all()) == [(10, {"sent": 1, "failed": 1})]
+
+
 def test_groups_of_two_senders_are_two(admin: PortalUser, webhook_sender: Sender, post: Send) -> None:
     post([3], tag="a")
     post([4, 5], tag="a", sender=webhook_sender)
@@ -124,6 +151,7 @@ def test_many_readers_at_once_add_nothing_twice(admin: PortalUser, post: Send) -
         ("tag", "t1"): {"sent": 2, "replaced": 4},
         ("sub_tag", "s"): {"sent": 4, "replaced": 8},
     }
+    assert hours() == [{"sent": 4, "replaced": 8}]
 
 
 @pytest.mark.django_db(transaction=True)
