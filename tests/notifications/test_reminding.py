@@ -248,6 +248,27 @@ def test_a_worker_that_dies_loses_nobody(stand: Stand, many: ConfirmationRequest
     assert again(many).reminding_since is None
 
 
+@pytest.mark.django_db(transaction=True)
+def test_workers_share_the_people(stand: Stand, many: ConfirmationRequest) -> None:
+    """Nobody gets two reminders, and nobody is left out."""
+    reminding.remind(many.dispatch.author, many)
+
+    def work() -> None:
+        while reminding.step(many.pk):
+            pass
+        connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    number = Notification.objects.count()
+    assert len(stand.log.commands("im.notify.personal.add")) == number
+    assert reminded(stand.portals[2]) == number
+    assert again(many).reminding_since is None
+
+
 def test_a_busy_portal_is_reminded_later_and_a_refusing_one_never(stand: Stand, many: ConfirmationRequest) -> None:
     reminding.remind(many.dispatch.author, many)
     stand.faults.order(method="batch", code="OPERATION_TIME_LIMIT")
