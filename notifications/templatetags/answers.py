@@ -38,6 +38,6 @@ def day(value: date) -> str:
 
 
 @register.filter
-def asked_by(asking: Mapping[int, reporting.Asking], row: Notification) -> reporting.Asking | None:
-    """How the request that a row of a list belongs to stands; None for one that asks nothing."""
-    return asking.get(row.dispatch_id)
+def at(asking: Mapping[int, reporting.Asking], dispatch_id: int) -> reporting.Asking | None:
+    """How the request of a dispatch in a list stands; None for one that asks nothing."""
+    return asking.get(dispatch_id)

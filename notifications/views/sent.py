@@ -107,7 +107,8 @@ def _content(request: FrameRequest, form: FilterForm, before: int | None) -> dic
         return {"entries": history_page.entries, "next_before": history_page.next_before}
     if form.by:
         groups_page = groups.page(request.person, form.by, form.filters(), before)
-        return {"groups": groups_page.groups, "next_before": groups_page.next_before}
+        asking = reporting.asking(request.person, {group.latest.pk for group in groups_page.groups})
+        return {"groups": groups_page.groups, "next_before": groups_page.next_before, "asking": asking}
     page = ledger.page(request.person, form.filters(), before)
     asking = reporting.asking(request.person, {row.dispatch_id for row in page.rows})
     return {"rows": page.rows, "next_before": page.next_before, "asking": asking}

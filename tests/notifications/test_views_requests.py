@@ -280,5 +280,7 @@ def test_rows_of_the_sent_list_say_how_they_stand(
     assert re.findall(r'<span class="badge badge-(?:violet|wait)">([^<]+)</span>', page) == ["Waiting", "Confirmed"]
     assert page.count(f'hx-get="/frame/dispatches/{request_.dispatch_id}/"') == 2
     assert "All answers" not in browse.get(second, "sent/")
+    assert "All answers" in browse.get(admin, "sent/", view="tag")
+    assert "All answers" not in browse.get(second, "sent/", view="tag")
     closing.close(admin, request_)
     assert re.findall(r'<span class="badge badge-wait">([^<]+)</span>', browse.get(second, "sent/")) == ["No answer"]

@@ -262,11 +262,11 @@ class TestGroups:
     def test_more_groups_come_as_rows(
         self, browse: Browse, admin: PortalUser, post: Send, django_assert_max_num_queries: DjangoAssertNumQueries
     ) -> None:
-        """Three queries for the groups, one for the person and one for open dispatches, however many groups there are."""
+        """Three queries for the groups, one each for the person, for open dispatches and for requests, however many groups there are."""
         for number in range(51):
             post([3], tag=f"matter {number}.")
         counts.catch_up(admin.portal)
-        with django_assert_max_num_queries(5):
+        with django_assert_max_num_queries(6):
             page = browse.get(admin, "sent/", view="tag")
         before = page.split("?before=")[1].split('"')[0]
         rows = browse.get(admin, "sent/", view="tag", before=before)
