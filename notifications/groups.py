@@ -4,7 +4,7 @@ The groups of a whole portal are kept with their counts (notifications.counts), 
 Whoever does not see all gets groups of their own notifications; those are few, and grouped when they are asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,11 @@ from notifications.models import Dispatch, Notification, TagGroup
 
 PAGE = 50
 
-MOST_TOLD = 300
+MOST_TOLD = 1000
 """Dispatches whose groups are asked for by their values: of more, a page of groups is met soon enough when all are walked through."""
+
+MOST_RECEIVED = 3000
+"""The same for rows of the people who are named as recipients; rows know their tags, so no dispatch has to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,9 @@ def _holding(groups: QuerySet[TagGroup], by: By, found: Search) -> list[QuerySet
     saying = ledger.saying(dispatches.filter(**{_other(by): other}) if other else dispatches, found)
     if filters.state or found.recipient:
         saying = saying.filter(pk__in=rows.values("dispatch"))
+    if found.recipient and not found.named:
+        received = list(rows.values_list("sender_id", by)[: MOST_RECEIVED + 1])
+        return [_named(groups, received) if len(received) <= MOST_RECEIVED else _walked(groups, by, saying)]
     if found.anybody is None:
         return [_with(groups, by, saying)]
     by_name = ledger.worded(rows.filter(found.anybody), found)
@@ -99,16 +105,21 @@ def _holding(groups: QuerySet[TagGroup], by: By, found: Search) -> list[QuerySet
 def _with(groups: QuerySet[TagGroup], by: By, dispatches: QuerySet[Dispatch]) -> QuerySet[TagGroup]:
     """Those of the groups that one of the dispatches belongs to: told by the dispatches when they are few, else asked of the groups."""
     some = list(dispatches.values_list("sender_id", by)[: MOST_TOLD + 1])
-    if len(some) > MOST_TOLD:
-        return groups.filter(Lazily(dispatches.filter(**{by: OuterRef("value")}, sender=OuterRef("sender"))))
+    return _named(groups, some) if len(some) <= MOST_TOLD else _walked(groups, by, dispatches)
+
+
+def _named(groups: QuerySet[TagGroup], pairs: Iterable[tuple[int, str]]) -> QuerySet[TagGroup]:
+    """Those of the groups that these senders and values name."""
     values: dict[int, set[str]] = {}
-    for sender, value in some:
+    for sender, value in pairs:
         values.setdefault(sender, set()).add(value)
-    return (
-        groups.filter(Q(*(Q(sender=sender, value__in=found) for sender, found in values.items()), _connector=Q.OR))
-        if some
-        else groups.none()
-    )
+    named = [Q(sender=sender, value__in=found) for sender, found in values.items()]
+    return groups.filter(Q(*named, _connector=Q.OR)) if named else groups.none()
+
+
+def _walked(groups: QuerySet[TagGroup], by: By, dispatches: QuerySet[Dispatch]) -> QuerySet[TagGroup]:
+    """Those of the groups that are found, from the newest on, to hold one of the dispatches."""
+    return groups.filter(Lazily(dispatches.filter(**{by: OuterRef("value")}, sender=OuterRef("sender"))))
 
 
 def _other(by: By) -> By:

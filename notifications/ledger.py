@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleLessThan
 from django.utils import timezone
 
@@ -107,8 +107,8 @@ def narrowed(rows: QuerySet[Notification], found: Search) -> QuerySet[Notificati
 def worded(rows: QuerySet[Notification], found: Search) -> QuerySet[Notification]:
     """Those of the rows that have each of the words in their text, their tags or their recipient's name."""
     for word, bearer in found.named.items():
-        # The portal is a condition on the dispatches too: else PostgreSQL may walk through those of other portals to join the two.
-        said = Q(dispatch__search_text__contains=word, dispatch__portal=found.portal)
+        # Asked of each row instead of joined: PostgreSQL might walk through all dispatches, other portals' too, to join them in this order.
+        said = Q(Lazily(Dispatch.objects.filter(pk=OuterRef("dispatch"), search_text__contains=word)))
         rows = rows.filter(said | bearer if bearer else said)
     return rows
 
@@ -121,7 +121,7 @@ def saying(dispatches: QuerySet[Dispatch], found: Search) -> QuerySet[Dispatch]:
 
 
 def page(person: PortalUser, filters: Filters, before: int | None, size: int = PAGE) -> LedgerPage:
-    """A page of what `person` may see, in at most seven queries. `before` is the previous page's `next_before`, None for the first page."""
+    """A page of what `person` may see, in at most eight queries. `before` is the previous page's `next_before`, None for the first page."""
     end = _position(person.portal, before) if before is not None else None
     keys: set[Position] = set()
     for part in _parts(person, search(person.portal, filters), end, size):
@@ -183,14 +183,22 @@ def _position(portal: Portal, before: int) -> Position:
 def _parts(person: PortalUser, found: Search, end: Position | None, size: int) -> list[QuerySet[Notification]]:
     """What the person may see and fits the filters, as sets each of which an index gives in order; a row can be in several."""
     rows = narrowed(for_portal(person.portal), found)
-    dispatches = Dispatch.objects.filter(portal=person.portal)
     if end:
         rows = rows.filter(TupleLessThan(Tuple("dispatch_id", "id"), end))
-        dispatches = dispatches.filter(pk__lte=end[0])
+    dispatches = _up_to(Dispatch.objects.filter(portal=person.portal), end) if found.named else Dispatch.objects.none()
     if may_see_all(person):
         return _searched(rows, dispatches, found, size)
     sent = _searched(rows.filter(author=person), dispatches.filter(author=person), found, size)
     return [*sent, worded(rows.filter(recipient=person), found)]
+
+
+def _up_to(dispatches: QuerySet[Dispatch], end: Position | None) -> QuerySet[Dispatch]:
+    """The dispatches from the end of the page before, or from the portal's newest on.
+
+    Without that bound PostgreSQL might walk there from the newest of all portals.
+    """
+    newest = end[0] if end else dispatches.aggregate(newest=Max("pk"))["newest"]
+    return dispatches.filter(pk__lte=newest or 0)
 
 
 def _searched(rows: QuerySet[Notification], dispatches: QuerySet[Dispatch], found: Search, size: int) -> list[QuerySet[Notification]]:

@@ -93,6 +93,7 @@ def test_a_group_is_shown_whole_when_it_holds_what_is_looked_for(
     admin: PortalUser, post: Send, webhook_sender: Sender, portal: world.Portal, monkeypatch: pytest.MonkeyPatch, most_told: int
 ) -> None:
     monkeypatch.setattr(groups, "MOST_TOLD", most_told)
+    monkeypatch.setattr(groups, "MOST_RECEIVED", most_told)
     post([3, 4], tag="a", sub_tag="s")
     post([4], tag="b", message="Special")
     post([5], tag="c", sender=webhook_sender)
