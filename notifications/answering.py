@@ -186,6 +186,8 @@ def _record(row: Notification, request: ConfirmationRequest, button: ask.Button,
             tidy_after=now + tidying.FIRST_WAIT,
         )
         ledger.changed([row.dispatch_id])
+    # A reminder may have replaced the notification since the row was read: its number in the feed is another one then.
+    row.refresh_from_db(fields=["portal_notification_id", "sent_at"])
     row.state, row.closed_at, row.lease_until = state, now, None
     if before in (Notification.State.QUEUED, Notification.State.UNKNOWN):
         # It may have been the last one that was still to be sent.

@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -12,7 +13,7 @@ from b24app.models import PortalUser
 from b24app.rest.errors import RestError
 from devportal import world
 from devportal.server import Stand
-from notifications import closing, ledger, recording, reminding, sending, tasks, tidying
+from notifications import answering, closing, ledger, recording, reminding, sending, tasks, tidying
 from notifications.ask import Ask
 from notifications.errors import InvalidInput
 from notifications.models import Answer, ConfirmationRequest, Dispatch, Notification
@@ -214,6 +215,23 @@ def test_what_changes_while_the_reminder_is_on_its_way(stand: Stand, portal: wor
         workers_die()
         tasks.settle.call_local()
     assert first_lines(portal, colleague.user_id) == (["Newer"] if change == "replaced" else [])
+
+
+def test_an_answer_to_what_was_replaced_just_now_tidies_the_reminder(
+    portal: world.Portal, admin: PortalUser, colleague: PortalUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recipient's row was read before the reminder, and the answer is recorded after it."""
+    request = ask(admin, [colleague.user_id])
+    read = answering.read
+
+    def remind_first(*args: Any) -> Any:
+        reminding.remind(admin, again(request))
+        return read(*args)
+
+    monkeypatch.setattr(answering, "read", remind_first)
+    answer(request, colleague)
+    assert Answer.objects.get().tidied_at is not None
+    assert first_lines(portal, colleague.user_id) == []
 
 
 # In the background
