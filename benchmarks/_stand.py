@@ -75,6 +75,11 @@ class Orders:
         self._portal.store = Feed(self._stand.clock)
         return True
 
+    def begin_log(self) -> bool:
+        """An empty log; feeds and bucket stay."""
+        self._stand.log.clear()
+        return True
+
     def webhook(self) -> str:
         """A webhook of the first admin."""
         return self._portal.webhook(self._portal.admin)

@@ -47,6 +47,8 @@ def ours(bench: Many) -> dict[str, Any]:
     send(number)
     seconds = wait_until_done(number, 120) - started
     seen = bench.stand.ask("seen")
+    if seen["people"] != NOTIFICATIONS:
+        raise SystemExit(f"Could not measure: {seen['people']} of {NOTIFICATIONS} people have got it.")
     return {
         "ours_seconds": round(seconds, 2),
         "ours_over_floor": round(seconds / FLOOR, 3),

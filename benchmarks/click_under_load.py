@@ -9,6 +9,8 @@ import re
 import statistics
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -19,6 +21,7 @@ from benchmarks._many import Many, dispatch, many, send, wait_until_done
 
 NOTIFICATIONS = 10_000
 CLICKS = 24
+FEWEST_CLICKS = 12
 PAUSE_SECONDS = 0.25
 PEOPLE = 3
 """Who has each of the notifications that a click deletes."""
@@ -43,11 +46,13 @@ def frame_token(bench: Many) -> str:
     return found[1]
 
 
-def clicks(bench: Many, name: str) -> list[float]:
-    """CLICKS deletions, one after the other; each of a TAG of its own."""
+def clicks(bench: Many, name: str, goes_on: Callable[[], bool] = lambda: True) -> list[float]:
+    """Up to CLICKS deletions, one after the other, as long as it `goes_on`; each of a TAG of its own."""
     web, token = requests.Session(), frame_token(bench)
     taken = []
     for number in range(CLICKS):
+        if not goes_on():
+            break
         taken.append(click(bench, web, token, f"{name}-{number}"))
         time.sleep(PAUSE_SECONDS)
     return taken
@@ -61,6 +66,20 @@ def prepare(name: str) -> None:
         wait_until_done(small, 60)
 
 
+def is_running(number: int) -> bool:
+    """Whether the dispatch is still being sent."""
+    from notifications.models import Dispatch
+
+    return Dispatch.objects.filter(pk=number, finished_at=None).exists()
+
+
+def outcome(number: int) -> dict[str, int]:
+    """How many of the dispatch's notifications ended in which state."""
+    from notifications.models import Notification
+
+    return dict(Counter(Notification.objects.filter(dispatch=number).values_list("state", flat=True)))
+
+
 def main() -> None:
     with many(NOTIFICATIONS) as bench:
         for name in ("warm", "idle", "loaded"):
@@ -69,26 +88,32 @@ def main() -> None:
         load = round(os.getloadavg()[0], 2)
         clicks(bench, "warm")
         idle = clicks(bench, "idle")
+        bench.stand.ask("begin_log")
         begun = time.time()
         send(large)
         # Under way when the first click comes.
         time.sleep(0.5)
-        loaded = clicks(bench, "loaded")
+        loaded = clicks(bench, "loaded", lambda: is_running(large))
         lasted = time.time() - begun
         seconds = wait_until_done(large, 120) - begun
-        refused = bench.stand.ask("seen")["refused"]
+        seen, states = bench.stand.ask("seen"), outcome(large)
+    # A load that was not there, or ended before the clicks, measures nothing.
+    if states != {"sent": NOTIFICATIONS} or len(loaded) < FEWEST_CLICKS:
+        raise SystemExit(f"Could not measure: {states}, {seen['batches']} batches in {seconds:.2f} s, {len(loaded)} clicks meanwhile.")
     result = {
         "benchmark": "click_under_load",
         "database": bench.database,
         "load_before": load,
-        "clicks": CLICKS,
+        "clicks_idle": len(idle),
+        "clicks_loaded": len(loaded),
+        "batches_meanwhile": seen["batches"],
         "idle_ms": round(statistics.median(idle), 1),
         "loaded_ms": round(statistics.median(loaded), 1),
         "loaded_over_idle": round(statistics.median(loaded) / statistics.median(idle), 2),
         "loaded_worst_ms": round(max(loaded), 1),
         "sending_seconds": round(seconds, 2),
         "clicks_lasted_seconds": round(lasted, 2),
-        "query_limit_exceeded": refused,
+        "query_limit_exceeded": seen["refused"],
     }
     print("RESULT", json.dumps(result))
 
