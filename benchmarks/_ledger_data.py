@@ -18,7 +18,7 @@ from notifications.models import Dispatch
 PEOPLE = 20_000
 """Of each company: whom its ledger tells of, not how long it is."""
 
-FIRST = "Anna Boris Clara Dmitri Elena Farid Greta Hugo Irina Jonas Karin Leonid Marta Nikolai Olga Pavel Rosa Stepan Tamara Viktor".split()
+FIRST = "Anna Boris Clara Dmitri Elena Farid Greta Hugo Irina Jonas Karin Leonid".split()
 LAST = "Abelev Brandt Cherny Dorn Egorov Falk Gromov Hansen Isaev Jansen Kovalev Lind Moroz Nagel Orlov Petrov Reich Sokolov Timm Volkov".split()
 WORDS = (
     "order invoice meeting please approve until Friday contract delivery report new version office holiday schedule vacation request "
