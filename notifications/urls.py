@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from notifications.views import ask, audience, confirmation_requests, dispatches, inbox, new, search, sent
+from notifications.views import ask, audience, confirmation_requests, dispatches, figures, inbox, new, search, sent
 
 urlpatterns = [
     path("sent/", sent.sent, name="sent"),
+    path("sent/figures/", figures.sent_figures, name="sent-figures"),
     path("sent/<int:number>/", sent.sent_row, name="sent-row"),
     path("sent/delete/", sent.sent_delete, name="sent-delete"),
     path("sent/confirm/", sent.sent_confirm, name="sent-confirm"),

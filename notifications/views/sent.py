@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import Sender
-from b24app.roles import may_send
+from b24app.roles import may_see_all, may_send
 from notifications import attach, confirming, groups, history, ledger, reporting, revoking
 from notifications.errors import InvalidInput
 from notifications.forms import ANY_DISPATCH_STATE, FilterForm, TagForm, TargetForm
@@ -69,6 +69,8 @@ def sent(request: FrameRequest) -> HttpResponse:
     opened = _opened(form, sender)
     context |= {"whole_page": whole_page, "sender": sender, "opened": opened, "chips": _chips(form, sender, opened)}
     context |= {"under_way": history.under_way(request.person)}
+    has_rows = any(context.get(name) for name in ("rows", "groups", "entries"))
+    context |= {"sees_figures": has_rows and may_see_all(request.person), "folds_figures": request.person.folds_figures}
     return render(request, "frame/sent.html" if whole_page else "frame/sent.html#list", context)
 
 
