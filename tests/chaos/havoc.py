@@ -1,6 +1,7 @@
-"""Workers that are killed at random moments while they send, and what is in people's feeds afterwards."""
+"""Workers that are killed, or told to end, at random moments while they send, and what is in people's feeds afterwards."""
 
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -9,12 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from django.db.models import Count
+from django.utils import timezone
+
 from b24app.models import Portal, PortalUser, Sender
 from devportal import world
 from devportal.feed import namespaced
 from devportal.server import Stand
 from notifications import counts, dispatching, people, sending, tasks
-from notifications.models import Dispatch, Notification
+from notifications.models import Dispatch, Lane, Notification
 from notifications.sending import BATCH, Draft
 from tests.b24app.floor import meet
 from tests.processes import Worker, end, queue_at, start_worker
@@ -22,8 +26,8 @@ from tests.processes import Worker, end, queue_at, start_worker
 WORKERS = 2
 TAG = "fire drill"
 BATCH_SECONDS = 0.3
-# The portal's limits: a few batches at once, then so many per second, so that the sending takes long enough to be killed in.
-BURST, DRAIN = 12.0, 4.0
+# The portal's limits, with ten slots left to clicks: a batch per second, so that nothing is over before everybody was killed who should be.
+BURST, DRAIN = 11.0, 1.0
 # Short, because nobody lives long here; and the jobs of each minute come every quarter of a second.
 LEASES = {"LANE_LEASE_SECONDS": "1.5", "CALL_LEASE_SECONDS": "1.5"}
 MINUTE = 0.25
@@ -31,12 +35,13 @@ MINUTE = 0.25
 
 @dataclass(frozen=True)
 class Plan:
-    """How many people, how many SIGKILLs, the seed of all chance, and after how many seconds it has failed."""
+    """How many people, how often which signal, the seed of all chance, and after how many seconds it has failed."""
 
     recipients: int
     kills: int
     seed: int
     seconds: float
+    signum: signal.Signals = signal.SIGKILL
 
 
 @dataclass
@@ -67,7 +72,7 @@ class Havoc:
         self._chance = random.Random(plan.seed)
         self._queue = f"sqlite:///{folder / 'queue.sqlite3'}"
         self._workers: list[Worker] = []
-        self._started = 0
+        self._all: list[Worker] = []
         self._began = self._last_minute = time.monotonic()
         self.report = Report(plan.recipients, plan.seed, needed_batches=-(-plan.recipients // BATCH))
 
@@ -99,29 +104,32 @@ class Havoc:
             self._workers = [self._new_worker() for _ in range(WORKERS)]
             yield
         finally:
-            end(*self._workers)
+            end(*self._all)
 
     def _new_worker(self) -> Worker:
-        self._started += 1
-        return start_worker(self._stand, self._queue, self._folder / f"worker {self._started}", "--no-periodic", **LEASES)
+        leases = LEASES if self._plan.signum == signal.SIGKILL else {}
+        log = self._folder / f"worker {len(self._all)}"
+        self._all.append(start_worker(self._stand, self._queue, log, "--no-periodic", **leases))
+        return self._all[-1]
 
     def _kill(self, dispatch: Dispatch) -> None:
-        """SIGKILL one of the workers, at a random moment after something was sent since the last kill."""
+        """Send the signal to one of the workers, at a random moment after something was sent since the last one."""
         seen = self._stand.log.count("batch")
         self._wait(lambda: self._stand.log.count("batch") > seen or not _is_open(dispatch))
-        moment = time.monotonic() + self._chance.uniform(0.0, 1.5 * BATCH_SECONDS)
+        moment = time.monotonic() + self._chance.uniform(0.0, BATCH_SECONDS)
         self._wait(lambda: time.monotonic() > moment)
         if not _is_open(dispatch):
             return
         self.report.sending_when_killed.append(dispatch.notifications.filter(state=Notification.State.SENDING).count())
         place = self._chance.randrange(WORKERS)
-        end(self._workers[place])
+        old, self._workers[place] = self._workers[place], self._new_worker()
+        old.process.send_signal(self._plan.signum)
+        self._wait(old.ended)
         self.report.kills += 1
-        self._workers[place] = self._new_worker()
 
     def _wait(self, condition: Callable[[], bool]) -> None:
         while not condition():
-            assert time.monotonic() - self._began < self._plan.seconds, f"It has not ended: {self.report}"
+            assert time.monotonic() - self._began < self._plan.seconds, f"It has not ended: {self.report}, {_standing()}"
             if time.monotonic() - self._last_minute > MINUTE:
                 self._last_minute = time.monotonic()
                 tasks.settle()
@@ -148,3 +156,10 @@ class Havoc:
 
 def _is_open(dispatch: Dispatch) -> bool:
     return Dispatch.objects.filter(pk=dispatch.pk, finished_at=None).exists()
+
+
+def _standing() -> dict[str, object]:
+    """Where everything stands, for whoever has to find out why it does not go on."""
+    rows = Notification.objects.values("state", "lease_until", "attempts").annotate(rows=Count("pk")).order_by("state", "lease_until")
+    dispatches = Dispatch.objects.values("state", "error_code", "started_at")
+    return {"now": timezone.now(), "lanes": list(Lane.objects.values()), "rows": list(rows), "dispatches": list(dispatches)}

@@ -25,6 +25,7 @@ from notifications import dispatching, people, recording, sending, tasks
 from notifications.models import Dispatch, Notification
 from notifications.sending import BATCH, Draft
 from tests.b24app.floor import meet
+from tests.processes import until
 
 RECIPIENTS = range(11, 131)
 """User ids of three batches: fifty, fifty and twenty."""
@@ -77,8 +78,8 @@ class Drill:
         self.stand.faults.order(method="batch", kind="slow", times=batches)
         thread = self.work_beside()
         try:
-            while self.copies().total() < min(batches * BATCH, len(RECIPIENTS)):
-                assert thread.is_alive()
+            until(lambda: self.copies().total() == min(batches * BATCH, len(RECIPIENTS)) or not thread.is_alive())
+            assert thread.is_alive()
             yield
         finally:
             self.stand.faults.release()
@@ -118,8 +119,8 @@ class Drill:
         """How many copies each person of the portal has; anything else in a feed counts as a hundred."""
         found: Counter[int] = Counter()
         for person in self.portal.people.values():
-            own = namespaced(self.app.client_id, f"{TAG}|{person.id}")
             for item in self.portal.feed(person):
+                own = namespaced(self.app.client_id, f"{TAG}|{person.id}")
                 found[person.id] += 1 if item.tag == own else 100
         return found
 
