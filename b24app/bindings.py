@@ -31,16 +31,18 @@ class Profile:
 
 
 def introduce(person: PortalUser, *, bind: bool) -> list[str]:
-    """Learn who the person is and the portal's plan and, with `bind`, bind events and links, all in one batch with the person's token.
+    """Learn who the person is, their departments, and the portal's plan and, with `bind`, bind events and links, all in one batch.
 
-    Updates the person, the portal's license_family (it decides on the request budget) and its bound_version. Returns the names of what
-    could not be bound; raises RestError when the batch or `profile` failed.
+    The batch is made with the person's token. Updates the person, the portal's license_family (it decides on the request budget) and its
+    bound_version. Returns the names of what could not be bound; raises RestError when the batch or `profile` failed.
     """
     client = as_person(person)
     calls: dict[str, Call[Any]] = {
         "profile": Call("profile", {}, _read_profile, repeatable=True),
         "app": Call("app.info", {}, _read_license, repeatable=True),
     }
+    if "user" in person.portal.scopes:
+        calls["departments"] = Call("user.current", {}, _read_departments, repeatable=True)
     outcomes = client.run_batch(calls | (_binding_calls() if bind else {}))
     missing = _record(client, outcomes) if bind else []
     if license_family := outcomes["app"].value:
@@ -49,6 +51,10 @@ def introduce(person: PortalUser, *, bind: bool) -> list[str]:
     profile = outcomes["profile"]
     if profile.error is not None:
         raise profile.error
+    # Without the right to ask, a person is in no department; what only failed for now leaves what is known.
+    departments = outcomes["departments"] if "departments" in outcomes else Outcome([])
+    if departments.error is None:
+        person.departments = departments.value
     _save(person, profile.value)
     return missing
 
@@ -123,6 +129,13 @@ def _read_license(answer: Answer) -> str:
     return _text(answer.result, "LICENSE_FAMILY")[:64] if isinstance(answer.result, dict) else ""
 
 
+def _read_departments(answer: Answer) -> list[int]:
+    """UF_DEPARTMENT of method `user.current` (doc: user/user-current): numbers, which PHP may write as texts."""
+    told = answer.result.get("UF_DEPARTMENT") if isinstance(answer.result, dict) else None
+    values = told.values() if isinstance(told, dict) else told if isinstance(told, list) else ()
+    return sorted({int(value) for value in values if str(value).isdecimal()})
+
+
 def _text(told: Mapping[str, Any], key: str) -> str:
     value = told.get(key)
     return value.strip().replace("\0", "") if isinstance(value, str) else ""
@@ -133,4 +146,4 @@ def _save(person: PortalUser, profile: Profile | None) -> None:
         raise RestError("BAD_ANSWER")
     person.name, person.is_admin, person.photo, person.time_zone = profile.name, profile.is_admin, profile.photo, profile.time_zone
     person.profile_at = timezone.now()
-    person.save(update_fields=["name", "is_admin", "photo", "time_zone", "profile_at"])
+    person.save(update_fields=["name", "is_admin", "photo", "time_zone", "departments", "profile_at"])

@@ -164,7 +164,7 @@ def remove(portal: Portal, *, clean: bool) -> None:
             model.objects.filter(portal=portal).delete()
         LaunchProof.objects.filter(person__portal=portal).delete()
         portal.people.update(
-            name="", photo="", time_zone="", is_admin=False, profile_at=None, last_opened_at=None,
+            name="", photo="", time_zone="", is_admin=False, departments=[], profile_at=None, last_opened_at=None,
             access_token="", refresh_token="", expires_at=None, refreshed_at=None, refresh_claimed_at=None,
             token_state=PortalUser.TokenState.NONE,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The Settings tab, for admins: who may do what, language, retention, and how the connection with the portal is."""
+"""The Settings tab, for admins: language, retention, and how the connection with the portal is."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -37,12 +37,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Portal
-        fields = ["who_may_send", "who_may_see_all", "interface_language", "retention_days"]
-        labels = {
-            "who_may_send": gettext_lazy("Who may send and take back notifications"),
-            "who_may_see_all": gettext_lazy("Who may see everything that was sent"),
-        }
-        help_texts = {"who_may_see_all": gettext_lazy("Others see what they sent or received themselves.")}
+        fields = ["interface_language", "retention_days"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -21,6 +21,10 @@ from notifications.shapes import LARGEST_ID, integer, mapping, members, text
 MOST_AT_ONCE = 50
 """People named one by one who are sent to in the click itself."""
 
+NOT_TO_MANY = gettext_lazy(
+    "You may send only to people chosen one by one, 50 at most. An administrator of your portal can give you the right to send to many."
+)
+
 MOST_LISTED = 20_000
 MOST_NAMES = 50
 """Names that are kept of those who were left out for one reason; the rest are counted."""

@@ -31,11 +31,10 @@ class AudienceForm:
     most_at_once = audience.MOST_AT_ONCE
 
     def __init__(self, posted: QueryDict) -> None:
-        self._posted = posted
-        self.people = self._chosen("recipients", "names")
-        self.except_people = self._chosen("except_recipients", "except_names")
-        self.branches = self._branches("departments", "department_names", "below")
-        self.except_branches = self._branches("except_departments", "except_department_names", "except_below")
+        self.people = chosen(posted, "recipients", "names")
+        self.except_people = chosen(posted, "except_recipients", "except_names")
+        self.branches = branches(posted, "departments", "department_names", "below")
+        self.except_branches = branches(posted, "except_departments", "except_department_names", "except_below")
         self.everyone = bool(posted.get("everyone"))
         self.also_gone = bool(posted.get("also_gone"))
         self.listed = posted.get("listed", "")
@@ -66,13 +65,17 @@ class AudienceForm:
             self.errors[error.field] = error.message
         return not self.errors
 
-    def _chosen(self, numbers: str, names: str) -> list[Chosen]:
-        pairs = zip(self._posted.getlist(numbers), self._posted.getlist(names), strict=False)
-        return list({int(number): Chosen(int(number), name) for number, name in pairs if _is_id(number)}.values())
 
-    def _branches(self, numbers: str, names: str, below: str) -> list[Branch]:
-        with_below = set(self._posted.getlist(below))
-        return [Branch(each.id, each.name, str(each.id) in with_below) for each in self._chosen(numbers, names)]
+def chosen(posted: QueryDict, numbers: str, names: str) -> list[Chosen]:
+    """The chips of these two fields, each id once; what is no id is left out."""
+    pairs = zip(posted.getlist(numbers), posted.getlist(names), strict=False)
+    return list({int(number): Chosen(int(number), name) for number, name in pairs if _is_id(number)}.values())
+
+
+def branches(posted: QueryDict, numbers: str, names: str, below: str) -> list[Branch]:
+    """The departments of these two fields; `below` names those that are meant with their sub-departments."""
+    with_below = set(posted.getlist(below))
+    return [Branch(each.id, each.name, str(each.id) in with_below) for each in chosen(posted, numbers, names)]
 
 
 def _is_id(number: str) -> bool:

@@ -14,8 +14,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from b24app.models import PortalUser
-from b24app.roles import may_see_all, may_send
+from b24app.roles import may_see_all, may_send, may_send_to_many
 from notifications import ledger, recording, tags, takeback
+from notifications.audience import NOT_TO_MANY
 from notifications.errors import InvalidInput
 from notifications.models import Dispatch, Lane, Notification
 from notifications.takeback import Which
@@ -28,8 +29,13 @@ _Row = Notification.State
 
 
 def may_act(person: PortalUser, dispatch: Dispatch) -> bool:
-    """Whether this dispatch is this person's to act on: their own, or anybody's for those who may send and see everything."""
-    return dispatch.author_id == person.pk or (may_see_all(person) and may_send(person))
+    """Whether this dispatch is this person's to stop and take back: their own, or anybody's for those who may see everything."""
+    return dispatch.author_id == person.pk or may_see_all(person)
+
+
+def may_send_it(person: PortalUser, dispatch: Dispatch) -> bool:
+    """Whether this person may send to those whom this dispatch is for, or remind them: few chosen one by one, or many."""
+    return may_send_to_many(person) if dispatch.audience else may_send(person)
 
 
 def start(person: PortalUser, dispatch_id: int) -> Dispatch:
@@ -148,7 +154,10 @@ def _to_send(person: PortalUser, dispatch_id: int) -> Dispatch:
     """As `_own`, for acts that send."""
     if not may_send(person):
         raise InvalidInput("dispatch", _("You may not send notifications on this portal. Ask a portal administrator for the right."))
-    return _own(person, dispatch_id)
+    dispatch = _own(person, dispatch_id)
+    if not may_send_it(person, dispatch):
+        raise InvalidInput("dispatch", NOT_TO_MANY)
+    return dispatch
 
 
 def _refuse(dispatch: Dispatch, states: Iterable[str], sentence: str | Promise) -> None:

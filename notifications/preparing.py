@@ -21,9 +21,9 @@ from django.utils.translation import gettext_lazy as _
 from b24app.models import Portal, PortalUser, Sender
 from b24app.rest.client import PortalClient, as_person
 from b24app.rest.errors import RestError, sentence
-from b24app.roles import may_see_all, may_send
+from b24app.roles import may_see_all, may_send_to_many
 from notifications import company, departments, people, sending, tags, wire
-from notifications.audience import MOST_NAMES, REASONS, Audience, Reason, Sieve
+from notifications.audience import MOST_NAMES, NOT_TO_MANY, REASONS, Audience, Reason, Sieve
 from notifications.errors import InvalidInput
 from notifications.models import Dispatch, Notification
 from notifications.people import Person
@@ -88,6 +88,8 @@ def prepare(author: PortalUser, draft: Draft, key: UUID, sender: Sender | None, 
 
     Raises InvalidInput before anything is written.
     """
+    if not may_send_to_many(author):
+        raise InvalidInput("recipients", NOT_TO_MANY)
     audience.check()
     sender = sender or app_sender(author.portal)
     _check(author, draft, key, sender)
@@ -150,9 +152,9 @@ def discard_old() -> int:
 
 
 def visible_to(person: PortalUser) -> QuerySet[Dispatch]:
-    """Dispatches whose audience this person may see: their own, or all of the portal's for who may see everything and send."""
+    """Dispatches whose audience this person may see: their own, or all of the portal's for who may see everything."""
     dispatches = Dispatch.objects.filter(portal=person.portal)
-    return dispatches if may_see_all(person) and may_send(person) else dispatches.filter(author=person)
+    return dispatches if may_see_all(person) else dispatches.filter(author=person)
 
 
 def review(person: PortalUser, dispatch_id: int, words: str = "", page: int = 1) -> Review:

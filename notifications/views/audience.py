@@ -8,18 +8,18 @@ from django.views.decorators.http import require_GET, require_POST
 
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.rest.errors import RestError
-from b24app.roles import may_send
+from b24app.roles import Right, may_send_to_many
 from notifications import departments, preparing, tasks
 from notifications.departments import Department, Tree
 from notifications.models import Dispatch
 from notifications.shapes import integer
 
-INTO = ("departments", "except_departments")
-"""Where a chosen department goes: among the recipients or among the exceptions."""
+INTO = ("departments", "except_departments", *(f"{right}_departments" for right in Right))
+"""Where a chosen department goes: among the recipients, among the exceptions, or among those who have a right."""
 
 
 @require_GET
-@frame_view(allow=may_send)
+@frame_view(allow=may_send_to_many)
 def new_departments(request: FrameRequest) -> HttpResponse:
     """The dialog with the company's structure; with words, the departments of this name."""
     into = request.GET.get("into", "")
@@ -42,7 +42,7 @@ def new_departments(request: FrameRequest) -> HttpResponse:
 
 
 @require_GET
-@frame_view(allow=may_send)
+@frame_view(allow=may_send_to_many)
 def new_branch(request: FrameRequest, number: int) -> HttpResponse:
     """The departments right below one."""
     tree = departments.of(request.person)
@@ -57,7 +57,7 @@ def dispatch_audience(request: FrameRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-@frame_view(allow=may_send)
+@frame_view(allow=may_send_to_many)
 def dispatch_audience_again(request: FrameRequest, number: int) -> HttpResponse:
     """Read the recipients once more after the portal refused it."""
     try:
@@ -76,7 +76,7 @@ def _review(request: FrameRequest, number: int) -> HttpResponse:
         raise Http404 from None
     part = "#names" if request.headers.get("HX-Target") == "audience-names" else ""
     # Whoever has waited for the names goes on at them.
-    context = {"review": review, "may_send": may_send(request.person), "waited": "waited" in request.GET}
+    context = {"review": review, "may_send": may_send_to_many(request.person), "waited": "waited" in request.GET}
     return render(request, f"frame/audience_review.html{part}", context)
 
 

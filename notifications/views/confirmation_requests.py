@@ -18,8 +18,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from b24app.frame.notices import Kind, toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.languages import DEFAULT
-from b24app.roles import may_send
+from b24app.roles import may_send, may_take_back
 from notifications import closing, dispatching, reminding, reporting, tasks
+from notifications.audience import NOT_TO_MANY
 from notifications.errors import InvalidInput
 from notifications.models import ConfirmationRequest
 from notifications.report_form import PeopleForm
@@ -81,6 +82,8 @@ def request_people(request: FrameRequest, number: int) -> HttpResponse:
 def request_remind(request: FrameRequest, number: int) -> HttpResponse:
     """Remind those who wait, and say how many were and how many had a reminder just now."""
     found = _find(request, number)
+    if not dispatching.may_send_it(request.person, found.dispatch):
+        return _changed(_said(str(NOT_TO_MANY), "bad"))
     try:
         came = reminding.remind(request.person, found)
     except InvalidInput as error:
@@ -92,7 +95,7 @@ def request_remind(request: FrameRequest, number: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@frame_view(allow=may_send)
+@frame_view(allow=may_take_back)
 def request_close(request: FrameRequest, number: int) -> HttpResponse:
     """The question whether to close it; posted, no more answers are taken, and with `take_back` those who wait lose the notification."""
     found = _find(request, number)
@@ -156,7 +159,8 @@ def _context(request: FrameRequest, found: ConfirmationRequest) -> dict[str, Any
         "chart_height": CHART_HEIGHT,
         # Nothing changes any more once nobody may answer.
         "is_live": report.is_open and report.figures.waiting > 0,
-        "may_act": may_send(request.person) and report.is_open,
+        "may_remind": dispatching.may_send_it(request.person, found.dispatch) and report.is_open,
+        "may_close": may_take_back(request.person) and report.is_open,
     }
 
 

@@ -177,7 +177,7 @@ def _standing(person: PortalUser, found: Dispatch) -> dict[str, Any]:
 def _acts(person: PortalUser, found: Dispatch, numbers: Mapping[Notification.State, int]) -> dict[str, bool]:
     """Which acts this person is offered. The use cases judge anew."""
     state = found.state
-    acts, sends = dispatching.may_act(person, found), may_send(person)
+    acts, sends = dispatching.may_act(person, found), dispatching.may_send_it(person, found)
     in_feeds = any(numbers.get(each) for each in (Notification.State.SENT, Notification.State.UNKNOWN, Notification.State.SENDING))
     missed = any(numbers.get(each) for each in (Notification.State.FAILED, Notification.State.UNKNOWN))
     return {

@@ -15,7 +15,7 @@ from b24app.frame.notices import Kind, toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import Sender
 from b24app.rest.errors import RestError
-from b24app.roles import may_send
+from b24app.roles import may_see_all, may_take_back
 from notifications import answering, confirming, revoking
 from notifications import inbox as feed
 from notifications.errors import InvalidInput
@@ -40,7 +40,7 @@ class Heading:
 def inbox(request: FrameRequest) -> HttpResponse:
     """The tab; for `#inbox-list` the list alone, and with `cursor` the next items alone."""
     cursor = request.GET.get("cursor", "")
-    context = {"continued": bool(cursor), "lists_requests": True, "may_send": may_send(request.person), "origin": request.portal.origin}
+    context = {"continued": bool(cursor), "lists_requests": True, **_rights(request), "origin": request.portal.origin}
     try:
         page = feed.page(request.person, cursor)
     except InvalidInput as error:
@@ -73,7 +73,7 @@ def inbox_news(request: FrameRequest) -> HttpResponse:
         "entries": news.items,
         "questions": [question(request.person, each) for each in waiting if each.row.pk in asking],
         "lists_requests": True,
-        "may_send": may_send(request.person),
+        **_rights(request),
         "origin": request.portal.origin,
     }
     return _triggering(render(request, "frame/inbox_news.html", context), unread={"total": news.unread})
@@ -183,7 +183,7 @@ def inbox_delete(request: FrameRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@frame_view(allow=may_send)
+@frame_view(allow=may_see_all)
 def inbox_delete_elsewhere(request: FrameRequest) -> HttpResponse:
     """The question; posted, everything with this TAG or SUB_TAG that other code of the app sent goes from every feed of the portal."""
     form = ElsewhereForm(request.POST if request.method == "POST" else request.GET)
@@ -202,6 +202,11 @@ def inbox_delete_elsewhere(request: FrameRequest) -> HttpResponse:
     if deleted:
         return toast(response, _("The portal says that everything with this tag is deleted."))
     return toast(response, _("The portal says that nothing was deleted."), "bad")
+
+
+def _rights(request: FrameRequest) -> dict[str, bool]:
+    """What decides on the acts that an entry offers beside those on the person's own feed."""
+    return {"may_take_back": may_take_back(request.person), "may_see_all": may_see_all(request.person)}
 
 
 def _part(request: HttpRequest, cursor: str) -> str:

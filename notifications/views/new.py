@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from b24app.frame.notices import Kind, toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import PortalUser, Sender
-from b24app.roles import may_send
+from b24app.roles import may_send, may_send_to_many
 from b24app.senders import usable
 from notifications import attach, attach_input, composing, preparing, recording, sending, tasks, wire
 from notifications.audience import Audience
@@ -115,6 +115,7 @@ def _seen(request: FrameRequest, form: NewForm) -> dict[str, Any]:
     return {
         "preview": _preview(request, form, owner),
         "attachment": _attachment(form.typed("attach")),
+        "may_send_to_many": may_send_to_many(request.person),
         "sender": sender,
         "owner": owner,
         "is_webhook": sender.kind == Sender.Kind.WEBHOOK,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from b24app.frame.session import FrameRequest, frame_view
-from b24app.roles import may_send
+from b24app.roles import may_see_all, may_take_back
 from notifications import inbox as feed
 from notifications.errors import InvalidInput
 from notifications.shapes import LARGEST_ID
@@ -89,7 +89,8 @@ def search(request: FrameRequest) -> HttpResponse:
     """What was found; with `cursor` the next items alone. An empty form asks for the whole feed again, which the page then loads."""
     form = SearchForm(request.GET)
     cursor = request.GET.get("cursor", "")
-    context: dict[str, Any] = {"continued": bool(cursor), "may_send": may_send(request.person), "origin": request.portal.origin}
+    rights = {"may_take_back": may_take_back(request.person), "may_see_all": may_see_all(request.person)}
+    context: dict[str, Any] = {"continued": bool(cursor), **rights, "origin": request.portal.origin}
     part = "#items" if cursor else ""
     if not form.is_valid():
         return render(request, f"frame/search.html{part}", context | {"refusal": form.error})

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import Sender
-from b24app.roles import may_see_all, may_send
+from b24app.roles import may_see_all, may_send, may_take_back
 from notifications import attach, confirming, groups, history, ledger, reporting, revoking
 from notifications.errors import InvalidInput
 from notifications.forms import ANY_DISPATCH_STATE, FilterForm, TagForm, TargetForm
@@ -59,6 +59,7 @@ def sent(request: FrameRequest) -> HttpResponse:
         "by": form.by,
         "continued": before is not None,
         "may_send": may_send(request.person),
+        "may_take_back": may_take_back(request.person),
         **_content(request, form, before),
         **_names(),
     }
@@ -86,7 +87,7 @@ def sent_row(request: FrameRequest, number: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@frame_view(allow=may_send)
+@frame_view(allow=may_take_back)
 def sent_delete(request: FrameRequest) -> HttpResponse:
     """The question what would go and from whom; posted, it is done and each portal answer shown."""
     target = TargetForm(request.POST if request.method == "POST" else request.GET)

@@ -1,10 +1,11 @@
 "use strict";
 
-// Whom a new notification is for: departments, everyone, a pasted list, exceptions. People are chosen by compose.js.
+// Whom a new notification is for: departments, everyone, a pasted list, exceptions; and in Settings who has a right. Recipients are chosen
+// by compose.js.
 (() => {
   const byId = (id) => document.getElementById(id);
   const changed = (element) => element.closest("[data-draft]")?.dispatchEvent(new Event("draft-changed"));
-  const form = () => byId("new-form");
+  const form = () => byId("new-form") || byId("rights-form");
   const chipsOf = (into) => form().querySelector(`.chips[data-into="${into}"]`);
   const branches = (into) => [...chipsOf(into).querySelectorAll(".chip-branch")];
 
@@ -18,7 +19,7 @@
     number.value = id;
     called.value = name;
     chip.querySelector(".pill-text").textContent = name;
-    for (const named of chip.querySelectorAll("[aria-label]")) named.setAttribute("aria-label", `${named.getAttribute("aria-label").trim()} ${name}`);
+    for (const named of chip.querySelectorAll("[aria-label]")) named.setAttribute("aria-label", named.getAttribute("aria-label").replace("{name}", () => name));
   }
 
   // --- Departments: a tick in the dialog is a chip in the form ---
@@ -86,15 +87,16 @@
     if (!part.hidden) part.querySelector("textarea, button")?.focus();
   }
 
-  // --- Exceptions: people ---
+  // --- People beside departments: exceptions, and who has a right ---
 
-  async function pickExceptions(button) {
+  async function pickMore(button) {
+    const { pickInto: into, pickName: named } = button.dataset;
     const people = await window.TaggedFrame.pickPeople(true);
-    const chips = chipsOf("except_departments");
-    const known = new Set([...chips.querySelectorAll("[name='except_recipients']")].map((input) => input.value));
+    const chips = chipsOf(into);
+    const known = new Set([...chips.querySelectorAll(`[name='${named}']`)].map((input) => input.value));
     for (const { id, name } of people) {
       if (known.has(String(id))) continue;
-      const chip = chipOf("except_recipients");
+      const chip = chipOf(named);
       fill(chip, id, name);
       const avatar = chip.querySelector(".ava");
       avatar.classList.add(`ava-${String(id).slice(-1)}`);
@@ -105,11 +107,11 @@
     button.focus();
   }
 
-  function removeException(cross) {
-    const part = cross.closest("#audience-except");
+  function removeMore(cross) {
+    const part = cross.closest("[data-more-chips]");
     cross.closest(".chip").remove();
     changed(part);
-    part.querySelector("[data-pick-except]").focus();
+    part.querySelector("[data-pick-into]").focus();
   }
 
   // --- Clicks ---
@@ -118,8 +120,8 @@
     "[data-below]": toggleBelow,
     "[data-everyone]": toggleEveryone,
     "[data-open-part]": togglePart,
-    "[data-pick-except]": pickExceptions,
-    "#audience-except .chip-x": removeException,
+    "[data-pick-into]": pickMore,
+    "[data-more-chips] .chip-x": removeMore,
   };
   document.addEventListener("click", ({ target }) => {
     for (const [selector, act] of Object.entries(clicks)) {

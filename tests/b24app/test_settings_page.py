@@ -15,7 +15,7 @@ from tests.b24app.conftest import Browser, rows
 
 pytestmark = pytest.mark.django_db
 
-FORM = {"who_may_send": "everyone", "who_may_see_all": "admins", "interface_language": "ru", "retention_days": "90"}
+FORM = {"interface_language": "ru", "retention_days": "90"}
 
 
 class Page:
@@ -51,17 +51,11 @@ def test_saving_stores_everything_and_says_what(tab: Page) -> None:
     response = tab.save()
     assert response.status_code == 200
     portal = Portal.objects.get()
-    assert (portal.who_may_send, portal.who_may_see_all, portal.interface_language, portal.retention_days) == (
-        "everyone",
-        "admins",
-        "ru",
-        90,
-    )
+    assert (portal.interface_language, portal.retention_days) == ("ru", 90)
     kind, text = said(response)
     assert kind == "ok"
-    assert "Who may send" in text
     assert "Interface language" in text
-    assert "Who may see" not in text
+    assert "Keep the list" in text
 
 
 def test_saving_nothing_new_says_so(tab: Page) -> None:
@@ -75,7 +69,7 @@ def test_saving_nothing_new_says_so(tab: Page) -> None:
     "wrong",
     [
         {"retention_days": "29"}, {"retention_days": "3651"}, {"retention_days": "soon"}, {"retention_days": ""},
-        {"who_may_send": "nobody"}, {"who_may_see_all": ""}, {"interface_language": "xx"}, {"retention_days": "9" * 400},
+        {"interface_language": "xx"}, {"retention_days": "9" * 400},
     ],
 )  # fmt: skip
 def test_a_wrong_value_saves_nothing_and_keeps_what_was_typed(wrong: dict[str, str], tab: Page) -> None:

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from b24app import health
 from b24app.languages import django_language, interface_language
 from b24app.models import Portal, PortalUser
-from b24app.roles import is_admin, may_see_all, may_send
+from b24app.roles import is_admin, may_see_all, may_send, may_send_to_many, may_take_back
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,29 @@ def test_the_portals_choice_wins_over_the_language_it_was_opened_in() -> None:
 
 @pytest.mark.parametrize(("admin", "setting", "may"), [(True, "admins", True), (False, "admins", False), (False, "everyone", True)])
 def test_roles_follow_the_settings(admin: bool, setting: str, may: bool) -> None:
-    person = PortalUser(portal=Portal(who_may_send=setting, who_may_see_all=setting), is_admin=admin)
-    assert (may_send(person), may_see_all(person), is_admin(person)) == (may, may, admin)
+    portal = Portal(who_may_send=setting, who_may_send_to_many=setting, who_may_see_all=setting)
+    person = PortalUser(portal=portal, is_admin=admin)
+    assert (may_send(person), may_send_to_many(person), may_see_all(person), is_admin(person)) == (may, may, may, admin)
 
 
 def test_sending_and_seeing_are_separate_rights() -> None:
     person = PortalUser(portal=Portal(who_may_send="everyone", who_may_see_all="admins"))
-    assert (may_send(person), may_see_all(person)) == (True, False)
+    assert (may_send(person), may_send_to_many(person), may_see_all(person), may_take_back(person)) == (True, False, False, True)
+
+
+def test_who_may_send_to_many_may_send_to_one() -> None:
+    person = PortalUser(portal=Portal(who_may_send="admins", who_may_send_to_many="everyone"))
+    assert (may_send(person), may_send_to_many(person)) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "departments", "may"), [(7, [], True), (8, [5], True), (8, [1, 6], True), (8, [4], False), (8, [], False)]
+)
+def test_a_right_can_be_given_to_people_and_departments(user_id: int, departments: list[int], may: bool) -> None:
+    given = {"people": [{"id": 7, "name": "A"}], "departments": [{"id": 5, "name": "B", "below": True, "ids": [5, 6]}]}
+    portal = Portal(who_may_send="chosen", chosen={"send": given, "see_all": given})
+    person = PortalUser(portal=portal, user_id=user_id, departments=departments)
+    assert (may_send(person), may_see_all(person)) == (may, False)
 
 
 def test_a_broken_database_is_a_friendly_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -236,6 +236,6 @@ class TestReview:
         assert browse.status(colleague, address) == 404
         assert browse.status(stranger, address) == 404
         assert browse.post(stranger, f"{address}again/").status_code == 404
-        Portal.objects.update(who_may_send=Portal.Who.EVERYONE)
+        Portal.objects.update(who_may_send_to_many=Portal.Who.EVERYONE)
         assert browse.status(colleague, address) == 404
         assert browse.post(colleague, f"{address}again/").status_code == 404

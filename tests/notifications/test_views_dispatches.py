@@ -290,14 +290,16 @@ class TestRights:
         assert statuses.pop("start/") == 403
         assert set(statuses.values()) == {404}
 
-    def test_who_sees_all_but_may_not_send_looks_on(self, browse: Browse, admin: PortalUser, colleague: PortalUser) -> None:
+    def test_who_sees_all_but_may_not_send_can_only_stop_it(self, browse: Browse, admin: PortalUser, colleague: PortalUser) -> None:
         Portal.objects.filter(pk=admin.portal_id).update(who_may_see_all=Portal.Who.EVERYONE)
         dispatch = plant(admin, {Row.QUEUED: 2, Row.SENT: 3})
         page = browse.get(colleague, f"dispatches/{dispatch.pk}/")
         assert "<b>3</b> Sent" in page
-        assert 'id="act-' not in page
-        assert "not yours" in told(browse.post(colleague, f"dispatches/{dispatch.pk}/pause/"))
-        assert (Dispatch.objects.get().state, enqueued()) == (State.RUNNING, 0)
+        assert 'id="act-pause"' in page
+        browse.post(colleague, f"dispatches/{dispatch.pk}/pause/")
+        assert Dispatch.objects.get().state == State.PAUSED
+        assert 'id="act-resume"' not in browse.get(colleague, f"dispatches/{dispatch.pk}/")
+        assert "may not send" in told(browse.post(colleague, f"dispatches/{dispatch.pk}/resume/"))
 
     def test_an_author_who_may_no_longer_send_can_still_stop_it(self, browse: Browse, colleague: PortalUser) -> None:
         dispatch = plant(colleague, {Row.QUEUED: 2})

@@ -59,7 +59,7 @@ def _identity(portal: Portal) -> list[tuple[str, object]]:
         ("scopes", ", ".join(sorted(portal.scopes))),
         ("scopes missing", ", ".join(missing)),
         ("plan", f"{portal.license_family or 'unknown'}, status {portal.status or 'unknown'}"),
-        ("may send, see all", f"{portal.who_may_send}, {portal.who_may_see_all}"),
+        ("may send, to many, see all", f"{portal.who_may_send}, {portal.who_may_send_to_many}, {portal.who_may_see_all}"),
         ("keeps the ledger", f"{portal.retention_days} days"),
     ]
 
