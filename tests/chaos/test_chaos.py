@@ -10,6 +10,7 @@ import pytest
 
 from devportal import world
 from devportal.server import Stand
+from notifications.recording import MOST_ATTEMPTS
 from tests.chaos.havoc import Havoc, Plan
 
 RECIPIENTS = int(os.environ.get("CHAOS_RECIPIENTS", "300"))
@@ -26,7 +27,10 @@ def test_killed_workers_lose_and_double_nothing(stand: Stand, app: world.App, tm
             print(f"\nRESULT {json.dumps(asdict(told))}")
     assert told.kills == KILLS, "It was over before everybody was killed who should have been."
     assert (told.notifications, told.doubles, told.lost, told.strangers) == (RECIPIENTS, 0, 0, 0)
-    assert (told.state, told.ledger) == ("done", {"sent": RECIPIENTS})
+    # A batch whose worker was killed each of eight times is given up: its people have their copy, and the ledger says that it cannot know.
+    given_up = told.ledger.pop("unknown", 0)
+    assert not given_up or KILLS >= MOST_ATTEMPTS
+    assert (told.state, told.ledger) == ("done", {"sent": RECIPIENTS - given_up})
 
 
 @pytest.mark.django_db(transaction=True)
