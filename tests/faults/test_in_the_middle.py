@@ -1,8 +1,10 @@
 """What happens while a dispatch is under way: to the portal, to tokens, to the installation, to the clock and to the worker."""
 
+import signal
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -12,9 +14,10 @@ from b24app import lifecycle
 from b24app.models import Portal, PortalUser
 from b24app.queue import leaving
 from b24app.rest.errors import sentence
-from notifications import lane
+from notifications import lane, tasks
 from notifications.models import Dispatch, Notification
 from tests.faults.conftest import RECIPIENTS, Drill
+from tests.processes import end, queue_at, start_worker, until
 
 ALL = len(RECIPIENTS)
 
@@ -234,6 +237,27 @@ def test_a_worker_that_is_to_leave_hands_the_rest_on(drill: Drill) -> None:
     assert drill.states() == {"sent": 50, "queued": 70}
     leaving.clear()
     drill.minute()
+    assert drill.states() == {"sent": ALL}
+
+
+def test_a_worker_told_twice_to_leave_ends_at_once(drill: Drill, tmp_path: Path) -> None:
+    """The portal holds three answers back; what comes of them is found out by whoever sends next."""
+    queue_url = f"sqlite:///{tmp_path / 'queue.sqlite3'}"
+    drill.stand.faults.order(method="batch", kind="slow", times=3)
+    worker = start_worker(drill.stand, queue_url, tmp_path / "worker", "--no-periodic")
+    try:
+        with queue_at(queue_url):
+            tasks.run_lane(drill.author.portal_id)
+        until(lambda: drill.stand.log.count("batch") == 3)
+        worker.process.send_signal(signal.SIGTERM)
+        until(lambda: worker.said("Shutting down gracefully"))
+        worker.process.send_signal(signal.SIGTERM)
+        worker.process.wait(timeout=10)
+    finally:
+        end(worker)
+    drill.stand.faults.release()
+    assert drill.states() == {"sending": ALL}
+    drill.finish()
     assert drill.states() == {"sent": ALL}
 
 
