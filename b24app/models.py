@@ -5,6 +5,7 @@ import hashlib
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from b24app.encryption import EncryptedTextField
 
@@ -22,6 +23,10 @@ class Portal(models.Model):
         ADMINS = "admins", _("Administrators only")
         CHOSEN = "chosen", _("Administrators and those chosen here")
         EVERYONE = "everyone", _("Everyone")
+
+    class NoticeType(models.TextChoices):
+        PERSONAL = "personal", pgettext_lazy("type of notification", "Personal")
+        SYSTEM = "system", pgettext_lazy("type of notification", "System")
 
     member_id = models.CharField(max_length=64, unique=True)
     domain = models.CharField(max_length=255)
@@ -50,6 +55,11 @@ class Portal(models.Model):
     who_may_see_all = models.CharField(max_length=10, choices=Who.choices, default=Who.ADMINS)
     chosen = models.JSONField(default=dict)
     interface_language = models.CharField(max_length=8, blank=True)
+    # What a new notification begins with.
+    default_type = models.CharField(max_length=8, choices=NoticeType.choices, default=NoticeType.PERSONAL)
+    tag_prefix = models.CharField(max_length=50, blank=True)
+    # Whether admins get a notification when a dispatch or a token of theirs needs them.
+    warns_admins = models.BooleanField(default=True)
     retention_days = models.PositiveIntegerField(default=365)
 
     created_at = models.DateTimeField(auto_now_add=True)
@@ -95,6 +105,8 @@ class PortalUser(models.Model):
     token_state = models.CharField(max_length=5, choices=TokenState.choices, default=TokenState.NONE)
     refresh_claimed_at = models.DateTimeField(null=True)
     last_opened_at = models.DateTimeField(null=True)
+    # When the admins were told that this admin's token is dead; empty while it lives.
+    warned_at = models.DateTimeField(null=True)
     # The person wants the figures at the top of the first page out of the way.
     folds_figures = models.BooleanField(default=False)
 

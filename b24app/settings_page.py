@@ -13,15 +13,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
+from b24app import activity
 from b24app.bindings import LINKS, introduce
 from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import Portal, PortalUser
+from b24app.rest.budget import plan_limits
 from b24app.rest.errors import sentence
 from b24app.roles import is_admin
 
 # What the app asks for on the Market's card; `profile` and events need none.
 NEEDED_SCOPES = ("department", "im", "placement", "user")
+SMALLEST_BUCKET, LARGEST_BUCKET = 10, 1000
+SLOWEST_DRAIN, FASTEST_DRAIN = 0.5, 100
 SHORTEST_RETENTION, LONGEST_RETENTION = 30, 3650
 
 
@@ -35,9 +39,36 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         validators=[MinValueValidator(SHORTEST_RETENTION), MaxValueValidator(LONGEST_RETENTION)],
     )
 
+    bucket_capacity = forms.FloatField(
+        label=gettext_lazy("Requests in reserve"),
+        required=False,
+        help_text=gettext_lazy("From 10 to 1000. Leave it empty for what your portal's plan has."),
+        validators=[MinValueValidator(SMALLEST_BUCKET), MaxValueValidator(LARGEST_BUCKET)],
+    )
+    bucket_drain = forms.FloatField(
+        label=gettext_lazy("Requests per second"),
+        required=False,
+        help_text=gettext_lazy("From 0.5 to 100. Set both only if Bitrix24 has given your portal other limits."),
+        validators=[MinValueValidator(SLOWEST_DRAIN), MaxValueValidator(FASTEST_DRAIN)],
+    )
+
     class Meta:
         model = Portal
-        fields = ["interface_language", "retention_days"]
+        fields = [
+            "default_type", "tag_prefix", "interface_language", "retention_days", "warns_admins", "bucket_capacity", "bucket_drain",
+        ]  # fmt: skip
+        labels = {
+            "default_type": gettext_lazy("Type of new notifications"),
+            "tag_prefix": gettext_lazy("TAG begins with"),
+            "warns_admins": gettext_lazy("Tell administrators what needs them"),
+        }
+        help_texts = {
+            "default_type": gettext_lazy("What New notification begins with. Senders can choose another one."),
+            "tag_prefix": gettext_lazy("New notification begins with this TAG. One to which nothing was added counts as none."),
+            "warns_admins": gettext_lazy(
+                "When a dispatch stops by itself or an administrator's access ends, the administrators who use the app get a notification."
+            ),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,8 +76,19 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         self.fields["interface_language"] = forms.ChoiceField(
             label=self.fields["interface_language"].label, required=False, choices=choices
         )
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "control"
+        plan = plan_limits(self.instance)
+        self.fields["bucket_capacity"].widget.attrs["placeholder"] = f"{plan.capacity:g}"
+        self.fields["bucket_drain"].widget.attrs["placeholder"] = f"{plan.drain:g}"
+        for name, field in self.fields.items():
+            if name != "warns_admins":
+                field.widget.attrs |= {"class": "control", "autocomplete": "off"}
+
+    def clean_tag_prefix(self) -> str:
+        """A TAG takes no control characters, so its beginning takes none."""
+        prefix: str = self.cleaned_data["tag_prefix"]
+        if not prefix.isprintable():
+            raise forms.ValidationError(_("A tag cannot contain line breaks or control characters. Remove them."))
+        return prefix
 
 
 @require_http_methods(["GET", "POST"])
@@ -61,6 +103,8 @@ def settings_page(request: FrameRequest) -> HttpResponseBase:
         return _page(request, form)
     labels = [str(form.fields[name].label) for name in form.changed_data]
     Portal.objects.filter(pk=request.portal.pk).update(**{name: form.cleaned_data[name] for name in form.changed_data})
+    if form.changed_data:
+        activity.note(request.person, activity.Kind.SETTINGS, settings=form.changed_data)
     text = _("Saved: %(settings)s.") % {"settings": "; ".join(labels)} if labels else _("Nothing was changed, so nothing had to be saved.")
     request.portal.refresh_from_db()
     return toast(_page(request, SettingsForm(instance=request.portal)), text)

@@ -157,6 +157,7 @@ def _values(access_token: str, refresh_token: str, expires_at: datetime) -> dict
         "expires_at": expires_at,
         "refreshed_at": timezone.now(),
         "token_state": PortalUser.TokenState.VALID,
+        "warned_at": None,
     }
     return values | ({"refresh_token": refresh_token} if refresh_token else {})
 

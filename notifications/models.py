@@ -11,13 +11,6 @@ from b24app.models import Portal, PortalUser, Sender
 from notifications import bbcode
 
 
-class Type(models.TextChoices):
-    """Whose name a notification bears: the sending person's, or the application's."""
-
-    PERSONAL = "personal", pgettext_lazy("type of notification", "Personal")
-    SYSTEM = "system", pgettext_lazy("type of notification", "System")
-
-
 class Dispatch(models.Model):
     """One act of sending: a text, its audience and its author."""
 
@@ -40,7 +33,7 @@ class Dispatch(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     # What the page sends once: a second click or a reload with the same key finds this row instead of sending again.
     key = models.UUIDField()
-    type = models.CharField(max_length=8, choices=Type.choices)
+    type = models.CharField(max_length=8, choices=Portal.NoticeType.choices)
     message = models.TextField()
     # Kept for a send of unknown fate, which is repeated exactly as it was.
     message_out = models.TextField(blank=True)
@@ -60,6 +53,8 @@ class Dispatch(models.Model):
     lease_until = models.DateTimeField(null=True)
     # Why it paused by itself, or why its audience could not be read.
     error_code = models.CharField(max_length=64, blank=True)
+    # When the admins were told of that; empty again once somebody lets it go on (notifications.warning).
+    warned_at = models.DateTimeField(null=True)
     # What is being taken back in the background ("all", "unanswered", "unread"), up to which row that is done, and what it has come to:
     # numbers by name, and the `error` that ended it (notifications.takeback).
     taking_back = models.CharField(max_length=10, blank=True)
@@ -95,7 +90,8 @@ class Dispatch(models.Model):
 class Notification(models.Model):
     """One notification for one person, as the ledger knows it."""
 
-    Type = Type
+    # Whose name it bears: the sending person's, or the application's.
+    Type = Portal.NoticeType
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Queued")
@@ -119,7 +115,7 @@ class Notification(models.Model):
     dispatch = models.ForeignKey(Dispatch, on_delete=models.RESTRICT, related_name="notifications", db_index=False)
     author = models.ForeignKey(PortalUser, on_delete=models.RESTRICT, related_name="+", db_index=False)
     recipient = models.ForeignKey(PortalUser, on_delete=models.RESTRICT, related_name="+", db_index=False)
-    type = models.CharField(max_length=8, choices=Type.choices)
+    type = models.CharField(max_length=8, choices=Portal.NoticeType.choices)
     tag = models.CharField(max_length=200, blank=True)
     sub_tag = models.CharField(max_length=200, blank=True)
     wire_tag = models.CharField(max_length=230)

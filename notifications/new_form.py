@@ -87,14 +87,18 @@ class NewForm(forms.Form):
     largest_attach = api.LARGEST_ATTACH
 
     def __init__(self, senders: Sequence[Sender], data: QueryDict | None = None) -> None:
-        super().__init__(data, auto_id="new-%s", initial={"key": uuid4()})
+        portal = senders[0].portal
+        super().__init__(data, auto_id="new-%s", initial={"key": uuid4(), "type": portal.default_type, "tag": portal.tag_prefix})
+        # The draft with nothing but this in it is an empty one.
+        self.fields["tag"].widget.attrs["data-prefix"] = portal.tag_prefix
+        self._prefix = portal.tag_prefix
         if len(senders) > 1:
             self.fields["sender"].choices = [(sender.pk, str(sender)) for sender in senders]  # type: ignore[attr-defined]
             self.fields["sender"].widget.attrs["aria-describedby"] = "sender-note"
         else:
             # Nothing to choose: the app sends by itself.
             del self.fields["sender"]
-        self.asks = AskForm(senders[0].portal, data)
+        self.asks = AskForm(portal, data)
         self._senders = senders
         self._posted = data if data is not None else QueryDict()
         self.to = AudienceForm(self._posted)
@@ -112,6 +116,17 @@ class NewForm(forms.Form):
     def typed(self, name: str) -> str:
         """A field as it was posted, valid or not."""
         return self._posted.get(name, "")
+
+    @property
+    def typed_tag(self) -> str:
+        """The TAG as it was typed or prefilled; the portal's prefix with nothing added is none: it would replace what others sent so."""
+        typed = self.typed("tag").strip()
+        return "" if typed == self._prefix else typed
+
+    def clean_tag(self) -> str:
+        """As `typed_tag`."""
+        tag: str = self.cleaned_data["tag"]
+        return "" if tag == self._prefix else tag
 
     def draft(self) -> sending.Draft:
         """What is to be sent, once the form is valid."""

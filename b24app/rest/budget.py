@@ -46,9 +46,14 @@ def now() -> float:
 
 
 def limits(portal: Portal) -> Limits:
-    """The limits set for the portal, else its plan's; app.info names Enterprise plans LICENSE_FAMILY "ent" (doc: limits, app.info)."""
-    plan = _ENTERPRISE if portal.license_family.lower().startswith("ent") else _USUAL
+    """The limits set for the portal, else its plan's."""
+    plan = plan_limits(portal)
     return Limits(portal.bucket_capacity or plan.capacity, portal.bucket_drain or plan.drain)
+
+
+def plan_limits(portal: Portal) -> Limits:
+    """The limits of the portal's plan; app.info names Enterprise plans LICENSE_FAMILY "ent" (doc: limits, app.info)."""
+    return _ENTERPRISE if portal.license_family.lower().startswith("ent") else _USUAL
 
 
 def take_slot(portal: Portal, *, background: bool, deadline: Deadline) -> Bucket:

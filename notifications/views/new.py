@@ -111,7 +111,7 @@ def _again(request: FrameRequest, form: NewForm) -> HttpResponse:
 def _seen(request: FrameRequest, form: NewForm) -> dict[str, Any]:
     """What the page shows of the form as it stands, valid or not."""
     sender, owner = form.chosen_sender, composing.owner(form.chosen_sender)
-    replaced = composing.replaced(sender, form.typed("tag"), [person.id for person in form.to.people])
+    replaced = composing.replaced(sender, form.typed_tag, [person.id for person in form.to.people])
     return {
         "preview": _preview(request, form, owner),
         "attachment": _attachment(form.typed("attach")),
@@ -120,7 +120,7 @@ def _seen(request: FrameRequest, form: NewForm) -> dict[str, Any]:
         "owner": owner,
         "is_webhook": sender.kind == Sender.Kind.WEBHOOK,
         "has_choice": form.sender_choice is not None,
-        "tag": form.typed("tag").strip(),
+        "tag": form.typed_tag,
         "sub_tag": form.typed("sub_tag").strip(),
         "replaced": replaced,
         "origin": request.portal.origin,
@@ -129,7 +129,7 @@ def _seen(request: FrameRequest, form: NewForm) -> dict[str, Any]:
 
 
 def _preview(request: FrameRequest, form: NewForm, owner: PortalUser | None) -> Preview:
-    is_system = form.typed("type") == Notification.Type.SYSTEM
+    is_system = (form.typed("type") or request.portal.default_type) == Notification.Type.SYSTEM
     try:
         value = attach_input.parse(form.typed("attach"))
     except InvalidInput:

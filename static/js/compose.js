@@ -67,8 +67,9 @@
   }
 
   function isEmpty(form) {
-    const texts = ["message", "message_out", "tag", "sub_tag", "attach", "listed"].map((name) => form.elements[name].value);
-    return !texts.some((text) => text.trim()) && !form.querySelector(".chip, [name='ask-wanted']:checked");
+    const fields = ["message", "message_out", "tag", "sub_tag", "attach", "listed"].map((name) => form.elements[name]);
+    // Who may not send to many has no field for a list.
+    return !fields.some((field) => field?.value.trim() && field.value.trim() !== field.dataset.prefix) && !form.querySelector(".chip, [name='ask-wanted']:checked");
   }
 
   function discard(button) {
@@ -93,7 +94,8 @@
       avatar.classList.add(`ava-${String(id).slice(-1)}`);
       avatar.textContent = name.trim().split(/\s+/).slice(0, 2).map((word) => word[0] || "").join("");
       chip.querySelector(".pill-text").textContent = name;
-      chip.querySelector(".chip-x").setAttribute("aria-label", `${field.dataset.remove} ${name}`);
+      const cross = chip.querySelector(".chip-x");
+      cross.setAttribute("aria-label", cross.getAttribute("aria-label").replace("{name}", () => name));
       chip.querySelector("input[name='recipients']").value = id;
       chip.querySelector("input[name='names']").value = name;
       chips.append(chip);

@@ -137,7 +137,7 @@ def test_a_token_of_one_portal_touches_no_other(
     before = mine.values().get()
     ids = {"portal": before["id"], "id": before["id"], "member_id": installed.member_id, "DOMAIN": installed.domain}
     response = browser_of.frame(
-        SETTINGS, theirs, {"who_may_send": "everyone", "who_may_see_all": "everyone", "retention_days": "31", **ids}
+        SETTINGS, theirs, {"who_may_send": "everyone", "default_type": "system", "retention_days": "31", **ids}
     )
     assert response.status_code == 200
     assert mine.values().get() == before

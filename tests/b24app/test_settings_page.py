@@ -7,6 +7,7 @@ import pytest
 from django.http import HttpResponse
 
 from b24app.models import Portal, PortalUser
+from b24app.rest import budget
 from b24app.rest.errors import RestError
 from devportal.server import Stand
 from devportal.world import App
@@ -15,7 +16,7 @@ from tests.b24app.conftest import Browser, rows
 
 pytestmark = pytest.mark.django_db
 
-FORM = {"interface_language": "ru", "retention_days": "90"}
+FORM = {"default_type": "personal", "warns_admins": "on", "interface_language": "ru", "retention_days": "90"}
 
 
 class Page:
@@ -58,6 +59,21 @@ def test_saving_stores_everything_and_says_what(tab: Page) -> None:
     assert "Keep the list" in text
 
 
+def test_defaults_and_limits_are_saved_and_shown(tab: Page) -> None:
+    page = tab.show()
+    assert 'placeholder="50"' in page
+    assert 'placeholder="2"' in page
+    wanted = {"default_type": "system", "tag_prefix": "hr-", "bucket_capacity": "250", "bucket_drain": "2.5"}
+    text = said(tab.save(**wanted))[1]
+    for label in ("Type of new notifications", "TAG begins with", "Requests in reserve", "Requests per second"):
+        assert label in text
+    portal = Portal.objects.get()
+    assert (portal.default_type, portal.tag_prefix, portal.bucket_capacity, portal.bucket_drain) == ("system", "hr-", 250, 2.5)
+    assert budget.limits(portal) == budget.Limits(250, 2.5)
+    tab.save(bucket_capacity="", bucket_drain="")
+    assert budget.limits(Portal.objects.get()) == budget.Limits(50, 2)
+
+
 def test_saving_nothing_new_says_so(tab: Page) -> None:
     tab.save(interface_language="")
     before = rows()
@@ -69,7 +85,9 @@ def test_saving_nothing_new_says_so(tab: Page) -> None:
     "wrong",
     [
         {"retention_days": "29"}, {"retention_days": "3651"}, {"retention_days": "soon"}, {"retention_days": ""},
-        {"interface_language": "xx"}, {"retention_days": "9" * 400},
+        {"interface_language": "xx"}, {"retention_days": "9" * 400}, {"default_type": "loud"}, {"default_type": ""},
+        {"bucket_capacity": "9"}, {"bucket_capacity": "1001"}, {"bucket_capacity": "nan"}, {"bucket_drain": "0.4"}, {"bucket_drain": "101"},
+        {"bucket_drain": "inf"}, {"tag_prefix": "x" * 51}, {"tag_prefix": "a\nb"},
     ],
 )  # fmt: skip
 def test_a_wrong_value_saves_nothing_and_keeps_what_was_typed(wrong: dict[str, str], tab: Page) -> None:

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from b24app.models import PortalUser, Sender
+from b24app.models import Portal, PortalUser, Sender
 from devportal import world
 from devportal.server import Stand
 from notifications.models import Dispatch, Notification
@@ -283,3 +283,13 @@ class TestSender:
         theirs = Sender.objects.get(portal=stranger.portal)
         assert "valid choice" in browse.post(admin, "new/", **form(sender=theirs.pk)).content.decode()
         assert stand.log.count() == 0
+
+
+def test_begins_with_the_portals_type_and_prefix(browse: Browse, admin: PortalUser) -> None:
+    Portal.objects.update(default_type="system", tag_prefix="hr-")
+    page = browse.get(admin, "new/")
+    assert '<option value="system" selected>' in page
+    assert 'value="hr-"' in page
+    browse.post(admin, "new/", **form(tag="hr- ", sub_tag=""))
+    browse.post(admin, "new/", **form(tag="hr-7"))
+    assert list(Dispatch.objects.order_by("id").values_list("tag", flat=True)) == ["", "hr-7"]
