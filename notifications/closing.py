@@ -108,5 +108,7 @@ def _words(request: ConfirmationRequest, why: Why) -> str:
         ]
         if figures.waiting:
             numbers.append(ngettext("%(count)d gave no answer", "%(count)d gave no answer", figures.waiting) % {"count": figures.waiting})
-        link = f"[url={ask.report_link(request.dispatch_id)}]{_('Open the answers')}[/url]"
-        return f"{happened}\n“{quote}”\n{' · '.join(numbers)}\n{link}"
+        words = _("Open the answers")
+        link = f"[url={ask.report_link(request.dispatch_id)}]{words}[/url]"
+        quoted = _("“%(text)s”") % {"text": quote}
+        return f"{happened}\n{quoted}\n{' · '.join(numbers)}\n{link}"

@@ -3,6 +3,7 @@
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from notifications import reporting
 from notifications.models import ConfirmationRequest
@@ -17,7 +18,7 @@ class PeopleForm(forms.Form):
     name = forms.CharField(
         required=False,
         max_length=200,
-        label=_("Name"),
+        label=pgettext_lazy("of a person", "Name"),
         widget=forms.SearchInput(
             attrs={"class": "control", "autocomplete": "off", "spellcheck": "false", "placeholder": _("Search by name")}
         ),

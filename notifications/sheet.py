@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone, translation
 from django.utils.formats import get_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from notifications import bbcode, recording, reporting
 from notifications.models import ConfirmationRequest, Notification
@@ -57,7 +58,7 @@ class Sheet:
             facts = [
                 (_("Request"), bbcode.plain(dispatch.message)),
                 (_("Sent by"), str(dispatch.author)),
-                (_("Sent"), self.time(dispatch.created_at)),
+                (pgettext("when it was sent", "Sent"), self.time(dispatch.created_at)),
                 (_("TAG"), dispatch.tag),
                 (_("SUB_TAG"), dispatch.sub_tag),
                 (_("Deadline"), self.time(request.deadline)),
@@ -71,7 +72,15 @@ class Sheet:
         """The names of a line's parts."""
         with translation.override(self.language):
             answered_at = _("Answered at (%(zone)s)") % {"zone": self.zone}
-            return [_("Name"), _("User ID"), _("Result"), _("Answer"), answered_at, _("Reason"), _("Remark")]
+            return [
+                pgettext("of a person", "Name"),
+                _("User ID"),
+                _("Result"),
+                pgettext("what somebody answered", "Answer"),
+                answered_at,
+                _("Reason"),
+                _("Remark"),
+            ]
 
     def lines(self) -> Iterator[Line]:
         """Everybody who was asked, by name."""
