@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 from django.conf import settings
@@ -35,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 IN_FLIGHT = 8
 """Batches of one portal on their way at a time."""
+
+RECORDING = 4
+"""Batches beyond those whose answers are being recorded: the portal does not wait for our database."""
 
 LEASE = timedelta(seconds=settings.LANE_LEASE_SECONDS)
 """How long a lane, and each row it sends, is its own unless it says so again."""
@@ -116,11 +120,12 @@ class _Job:
     slot: Bucket
     rows: Collection[int] = ()
     begun: float = field(default_factory=time.monotonic)
+    answered: threading.Event = field(default_factory=threading.Event)
 
-    def work(self) -> RestError | None:
-        """Returns what stands in the way of more of the same."""
+    def work(self, answered: Callable[[], object]) -> RestError | None:
+        """Returns what stands in the way of more of the same; `answered` is called when only recording is left to do."""
         if self.rows:
-            return sending.deliver(self.rows, self.slot)
+            return sending.deliver(self.rows, self.slot, answered)
         return _take_step(self.dispatch_id, self.slot)
 
 
@@ -129,9 +134,15 @@ class _Crew:
 
     def __init__(self) -> None:
         self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[tuple[_Job, RestError | None]] = queue.SimpleQueue()
+        # None: a job has been answered, and is to be recorded.
+        self._done: queue.SimpleQueue[tuple[_Job, RestError | None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self.jobs: set[_Job] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many jobs the portal has not answered."""
+        return sum(not job.answered.is_set() for job in self.jobs)
 
     def give(self, job: _Job) -> None:
         """Let a thread do this."""
@@ -142,13 +153,14 @@ class _Crew:
         self._waiting.put(job)
 
     def finished(self, seconds: float) -> tuple[_Job, RestError | None] | None:
-        """A job that has been done and what stands in the way of more; None when none is within `seconds`."""
+        """A job that has been done and what stands in the way of more; None when none is within `seconds`, or another one was answered."""
         try:
-            job, setback = self._done.get(timeout=seconds) if seconds else self._done.get_nowait()
+            done = self._done.get(timeout=seconds) if seconds else self._done.get_nowait()
         except queue.Empty:
             return None
-        self.jobs.discard(job)
-        return job, setback
+        if done is not None:
+            self.jobs.discard(done[0])
+        return done
 
     def dismiss(self) -> None:
         """End the threads, once they have done what they were given."""
@@ -160,9 +172,13 @@ class _Crew:
     def _work(self) -> None:
         try:
             while (job := self._waiting.get()) is not None:
-                self._done.put((job, _guarded(job)))
+                self._done.put((job, _guarded(job, partial(self._note_answered, job))))
         finally:
             connections.close_all()
+
+    def _note_answered(self, job: _Job) -> None:
+        job.answered.set()
+        self._done.put(None)
 
 
 class _Run:
@@ -195,16 +211,18 @@ class _Run:
         self._see_to_jobs(0)
         if self._is_over or leaving.is_set() or self._is_others_turn():
             self._is_over = True
-        elif len(self._crew.jobs) >= self._most_jobs():
+        elif self._has_enough():
             self._see_to_jobs(_LOOK)
         elif not self._next_job():
             # What is on its way may leave something to do, and somebody may start another dispatch meanwhile.
             self._is_over = not self._crew.jobs
             self._see_to_jobs(_LOOK if self._crew.jobs else 0)
 
-    def _most_jobs(self) -> int:
-        """One at a time as long as it is not certain that the portal works."""
-        return 1 if self._failures or self._portal.state != Portal.State.ACTIVE else IN_FLIGHT
+    def _has_enough(self) -> bool:
+        """Whether nothing more may be given out: one at a time as long as it is not certain that the portal works."""
+        if self._failures or self._portal.state != Portal.State.ACTIVE:
+            return bool(self._crew.jobs)
+        return self._crew.in_flight >= IN_FLIGHT or len(self._crew.jobs) >= IN_FLIGHT + RECORDING
 
     def _is_others_turn(self) -> bool:
         # Not before something was done: two that make way for each other would never send anything.
@@ -297,10 +315,10 @@ class _Run:
             sending.keep(old, LEASE)
 
 
-def _guarded(job: _Job) -> RestError | None:
+def _guarded(job: _Job, answered: Callable[[], object]) -> RestError | None:
     """What the job came to. A fault of ours must not end the thread: its rows are sent again when their lease has run out."""
     try:
-        return job.work()
+        return job.work(answered)
     except Exception:
         logger.exception("A batch of dispatch %s failed", job.dispatch_id)
         connections.close_all()

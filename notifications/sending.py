@@ -4,7 +4,7 @@ The rows are committed before the call. A send whose fate is unknown is repeated
 doubling (bitrix24.md 6.3).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -136,11 +136,12 @@ def keep(numbers: Collection[int], lease: timedelta) -> None:
     sending.update(lease_until=timezone.now() + lease)
 
 
-def deliver(numbers: Collection[int], slot: Bucket | None = None) -> RestError | None:
+def deliver(numbers: Collection[int], slot: Bucket | None = None, answered: Callable[[], object] = bool) -> RestError | None:
     """Send claimed rows of one dispatch in one batch, with a slot of the portal's budget that was taken for it, and record what came.
 
-    Returns what stands in the way of sending more, None when nothing does. What certainly was not sent because of that is queued again;
-    unless it passes by itself, the dispatch pauses with it.
+    `answered` is called when the portal has answered well, before its answers are recorded. Returns what stands in the way of sending more,
+    None when nothing does. What certainly was not sent because of that is queued again; unless it passes by itself, the dispatch pauses
+    with it.
     """
     rows = _loaded(numbers)
     if not rows:
@@ -159,7 +160,9 @@ def deliver(numbers: Collection[int], slot: Bucket | None = None) -> RestError |
         return error
     setback = _setback([outcome.error for outcome in outcomes.values()])
     waiting = [pk for pk, outcome in outcomes.items() if outcome.error and (outcome.error is setback or _is_ours(outcome.error, setback))]
-    if setback is not None:
+    if setback is None:
+        answered()
+    else:
         _hold(rows[0].dispatch, setback)
     _record(client, rows, outcomes, waiting)
     return setback
