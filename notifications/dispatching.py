@@ -69,7 +69,7 @@ def resume(person: PortalUser, dispatch_id: int) -> Dispatch:
     dispatch = _to_send(person, dispatch_id)
     with transaction.atomic():
         paused = Dispatch.objects.filter(pk=dispatch.pk, state=_State.PAUSED)
-        if paused.update(state=_State.RUNNING if dispatch.started_at else _State.QUEUED, error_code=""):
+        if paused.update(state=_State.RUNNING if dispatch.started_at else _State.QUEUED, error_code="", warned_at=None):
             _hurry(dispatch)
     recording.finish(dispatch.pk)
     dispatch.refresh_from_db()

@@ -137,7 +137,7 @@ def lost() -> list[int]:
 def again(person: PortalUser, dispatch_id: int) -> Dispatch:
     """Have the audience read once more after the portal refused it. Raises Dispatch.DoesNotExist when it is not this person's to see."""
     dispatch = visible_to(person).get(pk=dispatch_id)
-    _mine(dispatch.pk).exclude(error_code="").update(error_code="", lease_until=None)
+    _mine(dispatch.pk).exclude(error_code="").update(error_code="", lease_until=None, warned_at=None)
     return dispatch
 
 

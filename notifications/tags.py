@@ -5,6 +5,7 @@ Every notification gets a wire TAG of its own per recipient, because how far the
 """
 
 import re
+from typing import Literal
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +23,8 @@ LONGEST_TYPED = LONGEST_WIRE - len("|") - len(str(2**63 - 1))
 """Characters of a typed TAG or SUB_TAG, so that the largest possible user id still fits behind a TAG."""
 
 _REPORT = re.compile(r"[0-9a-f]{32}:report")
-_GENERATED = re.compile(rf"[0-9a-f]{{32}}:\d*|{_REPORT.pattern}")
+_WARNING = re.compile(r"warning:(dispatch|access):\d+")
+_GENERATED = re.compile(rf"[0-9a-f]{{32}}:\d*|{_REPORT.pattern}|{_WARNING.pattern}")
 
 
 def clean(field: str, typed: str) -> str:
@@ -58,9 +60,15 @@ def report_tag(request_key: UUID) -> str:
     return f"{request_key.hex}:report"
 
 
+def warning_tag(about: Literal["dispatch", "access"], number: int) -> str:
+    """The TAG to send with what admins are told of this dispatch or person: with no `|` in it, it is like none that was typed."""
+    return f"warning:{about}:{number}"
+
+
 def is_report(stored: str, sender: Sender) -> bool:
-    """Whether a stored TAG is a `report_tag` of this sender."""
-    return in_namespace(stored, sender) and _REPORT.fullmatch(strip(stored, sender)) is not None
+    """Whether a stored TAG is a `report_tag` or a `warning_tag` of this sender: what the app says by itself."""
+    wire = strip(stored, sender)
+    return in_namespace(stored, sender) and bool(_REPORT.fullmatch(wire) or _WARNING.fullmatch(wire))
 
 
 def stored(wire: str, sender: Sender) -> str:

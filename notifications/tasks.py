@@ -12,7 +12,7 @@ from b24app.models import Portal, PortalUser
 from b24app.queue import leaving
 from b24app.rest.client import as_portal
 from b24app.rest.errors import RestError
-from notifications import closing, counts, lane, ledger, people, preparing, reminding, sending, tidying
+from notifications import closing, counts, lane, ledger, people, preparing, reminding, sending, tidying, warning
 from notifications.models import Dispatch, Notification
 
 BATCHES_IN_TURN = 10
@@ -96,6 +96,19 @@ def tell_senders() -> None:
 def tell_sender(request_id: int) -> None:
     """Tell the sender of one request that everybody has answered, or that the time is over."""
     closing.tell(request_id)
+
+
+@db_periodic_task(crontab(minute="*"))
+def warn_admins() -> None:
+    """Find the portals whose admins are to be told that something stopped; a portal that is slow keeps no other waiting."""
+    for portal_id in warning.waiting():
+        warn_portal(portal_id)
+
+
+@db_task()
+def warn_portal(portal_id: int) -> None:
+    """Tell the admins of one portal what has stopped."""
+    warning.warn(portal_id)
 
 
 @db_task()

@@ -1,0 +1,118 @@
+"""Admins are told once of what needs one of them."""
+
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from b24app import tokens
+from b24app.models import Portal, PortalUser
+from devportal import world
+from devportal.server import Stand
+from notifications import dispatching, inbox, tasks
+from notifications.models import Dispatch
+from notifications.senders import app_sender
+from tests.notifications.conftest import Join
+
+
+@pytest.fixture
+def second(join: Join, portal: world.Portal, admin: PortalUser) -> PortalUser:
+    """Another admin; both have opened the app."""
+    person = join(portal, portal.second_admin)
+    PortalUser.objects.filter(is_admin=True).update(last_opened_at=timezone.now())
+    return person
+
+
+@pytest.fixture
+def stopped(admin: PortalUser, colleague: PortalUser, second: PortalUser) -> Dispatch:
+    """A dispatch that has paused by itself."""
+    return Dispatch.objects.create(
+        portal=admin.portal, sender=app_sender(admin.portal), author=colleague, key=uuid4(), type="personal",
+        message="Read [b]this[/b]", state=Dispatch.State.PAUSED, error_code="ACCESS_DENIED",
+    )  # fmt: skip
+
+
+def told(portal: world.Portal, person: world.Person) -> list[str]:
+    return [item.text for item in portal.feed(person)]
+
+
+def test_a_dispatch_that_stopped_is_told_to_each_admin_once(
+    stopped: Dispatch, portal: world.Portal, stand: Stand, colleague: PortalUser
+) -> None:
+    for _again in range(2):
+        tasks.warn_admins.call_local()
+    for person in (portal.admin, portal.second_admin):
+        [text] = told(portal, person)
+        assert "has stopped: “Read this”" in text
+        assert str(colleague) in text
+    assert told(portal, portal.person) == []
+    assert stand.log.count() == 1
+
+
+def test_one_that_stops_again_is_told_again_in_the_place_of_the_first(stopped: Dispatch, admin: PortalUser, portal: world.Portal) -> None:
+    tasks.warn_admins.call_local()
+    dispatching.resume(admin, stopped.pk)
+    Dispatch.objects.update(state=Dispatch.State.PAUSED, error_code="QUERY_LIMIT_EXCEEDED", finished_at=None)
+    tasks.warn_admins.call_local()
+    assert len(told(portal, portal.admin)) == 1
+    assert Dispatch.objects.get().warned_at is not None
+
+
+@pytest.mark.parametrize(
+    "changed", [{"state": "done"}, {"error_code": ""}, {"state": "cancelled"}, {"state": "running"}, {"finished_at": timezone.now()}]
+)
+def test_what_somebody_did_is_no_news(stopped: Dispatch, portal: world.Portal, stand: Stand, changed: dict[str, object]) -> None:
+    Dispatch.objects.update(**changed)
+    tasks.warn_admins.call_local()
+    assert stand.log.count() == 0
+
+
+def test_nobody_is_told_where_the_portal_wants_it_so(stopped: Dispatch, stand: Stand) -> None:
+    Portal.objects.update(warns_admins=False)
+    tasks.warn_admins.call_local()
+    assert stand.log.count() == 0
+
+
+def test_only_admins_who_use_the_app(stopped: Dispatch, portal: world.Portal, second: PortalUser) -> None:
+    PortalUser.objects.filter(pk=second.pk).update(last_opened_at=None)
+    tasks.warn_admins.call_local()
+    assert (len(told(portal, portal.admin)), told(portal, portal.second_admin)) == (1, [])
+
+
+def test_a_dead_access_is_told_once_and_again_after_it_lived(second: PortalUser, portal: world.Portal, colleague: PortalUser) -> None:
+    PortalUser.objects.filter(pk__in=[second.pk, colleague.pk]).update(token_state="dead")
+    for _again in range(2):
+        tasks.warn_admins.call_local()
+    assert [str(second) in text for text in told(portal, portal.second_admin)] == [True]
+    assert len(told(portal, portal.admin)) == 1
+    tokens.store(second, "a", "r", timezone.now())
+    assert PortalUser.objects.get(pk=second.pk).warned_at is None
+
+
+def test_a_busy_portal_is_told_later(stopped: Dispatch, portal: world.Portal, stand: Stand) -> None:
+    stand.faults.order(method="batch", code="QUERY_LIMIT_EXCEEDED", times=None)
+    Portal.objects.update(bucket_capacity=1000, bucket_drain=100)
+    tasks.warn_admins.call_local()
+    assert Dispatch.objects.get().warned_at is None
+    stand.faults.clear()
+    tasks.warn_admins.call_local()
+    assert len(told(portal, portal.admin)) == 1
+
+
+def test_without_a_living_access_nothing_is_lost(stopped: Dispatch, stand: Stand) -> None:
+    PortalUser.objects.update(token_state="dead")
+    tasks.warn_admins.call_local()
+    assert (stand.log.count(), Dispatch.objects.get().warned_at) == (0, None)
+    assert set(PortalUser.objects.values_list("warned_at", flat=True)) == {None}
+
+
+def test_another_portal_hears_nothing(stopped: Dispatch, stranger: PortalUser, other_portal: world.Portal) -> None:
+    PortalUser.objects.filter(pk=stranger.pk).update(last_opened_at=timezone.now())
+    tasks.warn_admins.call_local()
+    assert told(other_portal, other_portal.admin) == []
+
+
+def test_in_the_inbox_it_can_not_be_taken_for_somebodys_tag(stopped: Dispatch, admin: PortalUser) -> None:
+    tasks.warn_admins.call_local()
+    [entry] = inbox.page(admin).items
+    assert (entry.origin, entry.sender) == ("portal", None)
