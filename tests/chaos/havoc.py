@@ -129,6 +129,8 @@ class Havoc:
 
     def _wait(self, condition: Callable[[], bool]) -> None:
         while not condition():
+            for worker in self._workers:
+                assert not worker.ended(), f"A worker ended by itself: {worker.log.read_text()[-2000:]}"
             assert time.monotonic() - self._began < self._plan.seconds, f"It has not ended: {self.report}, {_standing()}"
             if time.monotonic() - self._last_minute > MINUTE:
                 self._last_minute = time.monotonic()
