@@ -13,8 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from b24app import activity
-from b24app.bindings import LINKS, introduce
+from b24app import activity, checking
 from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import Portal, PortalUser
@@ -22,8 +21,6 @@ from b24app.rest.budget import plan_limits
 from b24app.rest.errors import sentence
 from b24app.roles import is_admin
 
-# What the app asks for on the Market's card; `profile` and events need none.
-NEEDED_SCOPES = ("department", "im", "placement", "user")
 SMALLEST_BUCKET, LARGEST_BUCKET = 10, 1000
 SLOWEST_DRAIN, FASTEST_DRAIN = 0.5, 100
 SHORTEST_RETENTION, LONGEST_RETENTION = 30, 3650
@@ -113,27 +110,30 @@ def settings_page(request: FrameRequest) -> HttpResponseBase:
 @require_POST
 @frame_view(allow=is_admin)
 def check_connection(request: FrameRequest) -> HttpResponseBase:
-    """Ask the portal who this person is and bind again what is missing, in one batch."""
-    missing = introduce(request.person, bind=True)
+    """Ask the portal, repair what can be repaired, and say what was done and what is left to people."""
+    checked = checking.check(request.person)
     request.portal.refresh_from_db()
-    response = _page(request, SettingsForm(instance=request.portal))
-    if not missing:
+    response = _page(request, SettingsForm(instance=request.portal), checked)
+    if not checked.left:
         return toast(response, _("The connection works: the portal answers, events and links are bound."))
-    names = ", ".join(_("links into the app") if name == LINKS else name for name in missing)
-    return toast(response, _("The portal answers, but these could not be bound: %(names)s.") % {"names": names}, "bad")
+    return toast(response, checked.left[0], "bad")
 
 
-def _page(request: FrameRequest, form: SettingsForm) -> HttpResponseBase:
+def _page(request: FrameRequest, form: SettingsForm, checked: checking.Checked | None = None) -> HttpResponseBase:
     portal = request.portal
-    admins = portal.people.filter(is_admin=True).order_by("name", "user_id")
+    admins = portal.people.filter(is_admin=True).defer("access_token", "refresh_token").order_by("name", "user_id")
+    calls = portal.calls.order_by("-id")
     context = {
         "form": form,
         "portal": portal,
+        "checked": checked,
         "granted": sorted(portal.scopes),
-        "missing": [name for name in NEEDED_SCOPES if name not in portal.scopes],
+        "missing": checking.missing_scopes(portal),
         "admins": admins,
         "any_dead": any(admin.token_state == PortalUser.TokenState.DEAD for admin in admins),
-        "bound": portal.bound_version is not None and portal.bound_version == portal.version,
+        "bound": checking.is_bound(portal),
+        "last_call": calls.first(),
+        "last_error": calls.exclude(code="").first(),
         "suspended_message": sentence(portal.suspended_code),
         "oauth_link": f"{settings.APP_URL}{reverse('oauth-start')}?{urlencode({'domain': portal.domain})}",
     }

@@ -1,10 +1,12 @@
 """The Settings tab."""
 
 import json
+from datetime import timedelta
 from html import unescape
 
 import pytest
 from django.http import HttpResponse
+from django.utils import timezone
 
 from b24app.models import Portal, PortalUser
 from b24app.rest import budget
@@ -151,5 +153,51 @@ def test_check_connection_says_what_could_not_be_bound(tab: Page, stand: Stand) 
 def test_check_connection_says_why_the_portal_refuses(tab: Page, stand: Stand) -> None:
     stand.faults.order(method="batch", code="OVERLOAD_LIMIT")
     response = tab.check()
-    assert response.status_code in (502, 503)
+    assert said(response) == ("bad", RestError("OVERLOAD_LIMIT").message)
+    assert RestError("OVERLOAD_LIMIT").message in unescape(response.content.decode())
+    assert "The portal answers." not in response.content.decode()
+
+
+def test_check_connection_lifts_a_suspension_and_says_so(tab: Page) -> None:
+    Portal.objects.update(state="suspended", suspended_code="PAYMENT_REQUIRED", bound_version=None)
+    text = unescape(tab.check().content.decode())
+    for sentence in ("The portal answers.", "it works again", "Events and links were not bound; they are now."):
+        assert sentence in text
+    assert Portal.objects.get().state == "active"
+    assert RestError("PAYMENT_REQUIRED").message not in text
+
+
+def test_check_connection_renews_an_access_that_ran_out(tab: Page) -> None:
+    PortalUser.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+    assert "Your access had run out and was renewed." in tab.check().content.decode()
+
+
+def test_check_connection_names_what_is_left_to_people(tab: Page, installed: StandPortal, app: App, browser_of: Browser) -> None:
+    browser_of.open(installed.launch(app, installed.second_admin))
+    PortalUser.objects.filter(user_id=installed.second_admin.id).update(token_state="dead")
+    Portal.objects.update(scope="im,user,department")
+    response = tab.check()
+    text = unescape(response.content.decode())
+    assert "The portal answers." in text
+    assert "has not given the app these rights: placement." in text
+    assert f"has ended: {installed.second_admin.full_name}." in text
     assert said(response)[0] == "bad"
+
+
+def test_check_connection_uses_another_admins_access(tab: Page, installed: StandPortal, app: App, browser_of: Browser) -> None:
+    browser_of.open(installed.launch(app, installed.second_admin))
+    PortalUser.objects.filter(user_id=installed.admin.id).update(token_state="dead")
+    Portal.objects.update(bound_version=None)
+    text = unescape(tab.check().content.decode())
+    assert "another administrator's was used" in text
+    assert "Events and links were not bound; they are now." in text
+    assert f"has ended: {installed.admin.full_name}." in text
+
+
+def test_the_page_shows_the_last_call_and_the_last_error(tab: Page, stand: Stand) -> None:
+    stand.faults.order(method="batch", code="OVERLOAD_LIMIT")
+    tab.check()
+    tab.check()
+    text = tab.show()
+    assert "OVERLOAD_LIMIT" in text
+    assert ">batch<" in text

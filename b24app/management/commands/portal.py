@@ -6,10 +6,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from b24app import inspection
+from b24app.checking import is_bound, missing_scopes
 from b24app.management import portal_argument, table
 from b24app.models import CallLog, Portal
 from b24app.rest.errors import RestError
-from b24app.settings_page import NEEDED_SCOPES
 
 
 class Command(BaseCommand):
@@ -42,8 +42,7 @@ class Command(BaseCommand):
 
 
 def _identity(portal: Portal) -> list[tuple[str, object]]:
-    missing = [name for name in NEEDED_SCOPES if name not in portal.scopes]
-    bound = portal.bound_version is not None and portal.bound_version == portal.version
+    missing, bound = missing_scopes(portal), is_bound(portal)
     return [
         ("portal", f"{portal.pk}, installation {portal.installation}"),
         ("domain", portal.domain),
