@@ -35,7 +35,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from b24app import logs, oauth, tokens
+from b24app import activity, logs, oauth, tokens
 from b24app.frame.launch import Launch, LaunchFields, remember
 from b24app.models import Bucket, CallLog, LaunchProof, MethodPause, Portal, PortalUser, Sender
 from b24app.rest.errors import RestError
@@ -65,6 +65,8 @@ def enter(launch: Launch, *, installer: bool = False) -> PortalUser:
         if installer and not info.installed and portal.state in (Portal.State.ACTIVE, Portal.State.SUSPENDED):
             _begin_again(portal)
         portal.state = _state_after(portal.state, installed=info.installed)
+        if portal.version and portal.version != info.version:
+            activity.note(portal, activity.Kind.UPDATED, version=info.version)
         portal.domain, portal.client_endpoint, portal.oauth_server = info.domain, info.client_endpoint, launch.server
         portal.client_id, portal.scope, portal.status, portal.version = info.client_id, info.scope, info.status, info.version
         if fields.language and (created or installer):
@@ -72,6 +74,7 @@ def enter(launch: Launch, *, installer: bool = False) -> PortalUser:
         portal.checked_at = timezone.now()
         if portal.state == Portal.State.ACTIVE and portal.installed_at is None:
             portal.installed_at = portal.checked_at
+            activity.note(portal, activity.Kind.INSTALLED)
         portal.save()
         Sender.objects.update_or_create(
             portal=portal,
@@ -120,6 +123,7 @@ def finish_installation(portal: Portal, language: str) -> None:
     if portal.state == Portal.State.INSTALLING:
         portal.state = Portal.State.ACTIVE
         portal.installed_at = timezone.now()
+        activity.note(portal, activity.Kind.INSTALLED)
     if language:
         portal.language = language
     portal.save(update_fields=["state", "installed_at", "language"])
@@ -168,6 +172,7 @@ def remove(portal: Portal, *, clean: bool) -> None:
             access_token="", refresh_token="", expires_at=None, refreshed_at=None, refresh_claimed_at=None,
             token_state=PortalUser.TokenState.NONE,
         )  # fmt: skip
+        activity.note(portal, activity.Kind.REMOVED)
         portal.senders.filter(kind=Sender.Kind.WEBHOOK).update(webhook_url="")
         Portal.objects.filter(pk=portal.pk).update(
             state=Portal.State.REMOVED, application_token="", suspended_code="", suspended_at=None, bound_version=None,

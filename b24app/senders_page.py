@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from b24app import senders
+from b24app import activity, senders
 from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import Portal, Sender
@@ -83,6 +83,7 @@ def sender_add(request: FrameRequest) -> HttpResponse:
             form.add_error(field, str(problem))
     if added is None:
         return render(request, "frame/senders.html#form", {"form": form})
+    activity.note(request.person, activity.Kind.SENDER_ADDED, name=added.name)
     response = render(request, "frame/senders.html#added", _context(request.portal, SenderForm()))
     return toast(response, _("%(name)s is added: the portal accepts its webhook.") % {"name": added})
 
@@ -95,6 +96,7 @@ def sender_remove(request: FrameRequest, number: int) -> HttpResponse:
     if request.method == "GET":
         return render(request, "frame/sender_remove.html", {"sender": sender, "address": senders.masked_address(sender)})
     gone = senders.remove(sender)
+    activity.note(request.person, activity.Kind.SENDER_REMOVED, name=sender.name)
     text = _("%(name)s is removed.") if gone else _("%(name)s cannot send any more. It stays in this list because of what it sent.")
     response = _list(request)
     response.headers["HX-Trigger"] = json.dumps({"close-dialog": {}})

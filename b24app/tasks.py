@@ -6,7 +6,7 @@ from django.utils import timezone
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
 
-from b24app import call_log, lifecycle, tokens
+from b24app import activity, call_log, lifecycle, tokens
 from b24app.bindings import rebind
 from b24app.models import LaunchProof, Portal
 from b24app.rest.errors import RestError
@@ -34,8 +34,9 @@ def check_silent_portals() -> None:
 
 @db_periodic_task(crontab(hour="4", minute="17"))
 def forget_old() -> None:
-    """Every night: the call log's old rows, and proofs of expired tokens."""
+    """Every night: old rows of the call log and of the activity, and proofs of expired tokens."""
     call_log.forget_old()
+    activity.forget_old()
     LaunchProof.objects.filter(expires_at__lte=timezone.now()).delete()
 
 

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from b24app import activity
 from b24app.models import PortalUser
 from notifications import ask, ledger, recording, tidying
 from notifications.errors import InvalidInput
@@ -96,7 +97,7 @@ def answer(person: PortalUser, key: UUID, value: str, reason: str = "") -> Page:
     if page.status is not Status.OPEN or page.row is None or page.request is None:
         return page
     button, reason = read(page.buttons, value, reason)
-    given = _record(page.row, page.request, button, reason)
+    given = _record(person, page.row, page.request, button, reason)
     if given is None:
         return page_of(person, key)
     tidying.at_once(person, given)
@@ -167,7 +168,7 @@ def _check_reason(button: ask.Button, reason: str) -> None:
         raise InvalidInput("reason", _("The reason is longer than %(limit)d characters. Shorten it.") % {"limit": ask.LONGEST_REASON})
 
 
-def _record(row: Notification, request: ConfirmationRequest, button: ask.Button, reason: str) -> Answer | None:
+def _record(person: PortalUser, row: Notification, request: ConfirmationRequest, button: ask.Button, reason: str) -> Answer | None:
     """Write the answer, unless the row has changed since it was read: None then, and nothing is written."""
     now = timezone.now()
     state, before = _STATES[button.means], row.state
@@ -185,6 +186,7 @@ def _record(row: Notification, request: ConfirmationRequest, button: ask.Button,
             answered_at=now,
             tidy_after=now + tidying.FIRST_WAIT,
         )
+        activity.note(person, activity.Kind.ANSWERED, label=button.label, tag=row.tag, sub_tag=row.sub_tag)
         ledger.changed([row.dispatch_id])
     # A reminder may have replaced the notification since the row was read: its number in the feed is another one then.
     row.refresh_from_db(fields=["portal_notification_id", "sent_at"])

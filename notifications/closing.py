@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from b24app import activity
 from b24app.languages import interface_language
 from b24app.models import Portal, PortalUser
 from b24app.rest.client import as_portal
@@ -31,7 +33,11 @@ _TOLD: Mapping[Why, str] = {"all": "told_all_at", "deadline": "told_deadline_at"
 def close(person: PortalUser, request: ConfirmationRequest) -> bool:
     """Take no more answers, from now on. False when the request was closed already: who closed it first stays."""
     still_open = ConfirmationRequest.objects.filter(pk=request.pk, closed_at=None)
-    closed = still_open.update(closed_at=timezone.now(), closed_by=person, reminding_since=None)
+    with transaction.atomic():
+        closed = still_open.update(closed_at=timezone.now(), closed_by=person, reminding_since=None)
+        if closed:
+            dispatch = request.dispatch
+            activity.note(person, activity.Kind.CLOSED, tag=dispatch.tag, sub_tag=dispatch.sub_tag)
     request.refresh_from_db()
     return bool(closed)
 

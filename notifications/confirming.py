@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from b24app import activity
 from b24app.models import PortalUser, Sender
 from b24app.rest.calls import Call
 from b24app.rest.client import as_person
@@ -160,7 +161,10 @@ def press(person: PortalUser, choices: Mapping[int, str]) -> list[Pressed]:
             pressed.append(Pressed(number, accepted=False, texts=(), error=outcome.error))
         else:
             pressed.append(Pressed(number, outcome.value.accepted, outcome.value.texts))
-    _close_confirmed(person, [result.id for result in pressed if result.accepted])
+    accepted = [result.id for result in pressed if result.accepted]
+    _close_confirmed(person, accepted)
+    if accepted:
+        activity.note(person, activity.Kind.PRESSED, number=len(accepted))
     return pressed
 
 

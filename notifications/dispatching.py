@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from b24app import activity
+from b24app.activity import Kind
 from b24app.models import PortalUser
 from b24app.roles import may_see_all, may_send, may_send_to_many
 from notifications import ledger, recording, tags, takeback
@@ -46,7 +48,9 @@ def start(person: PortalUser, dispatch_id: int) -> Dispatch:
         ready = Dispatch.objects.filter(pk=dispatch.pk, state=_State.READY)
         if ready.update(state=_State.QUEUED):
             dispatch.refresh_from_db(fields=["recipients"])
-            Dispatch.objects.filter(pk=dispatch.pk).update(total=_write_rows(dispatch), recipients=None)
+            dispatch.total = _write_rows(dispatch)
+            Dispatch.objects.filter(pk=dispatch.pk).update(total=dispatch.total, recipients=None)
+            _note(person, Kind.SENT, dispatch)
             ledger.changed([dispatch.pk])
             _hurry(dispatch)
     dispatch.refresh_from_db()
@@ -57,7 +61,9 @@ def start(person: PortalUser, dispatch_id: int) -> Dispatch:
 def pause(person: PortalUser, dispatch_id: int) -> Dispatch:
     """Hold a dispatch; what is on its way to the portal at this moment still arrives."""
     dispatch = _own(person, dispatch_id)
-    Dispatch.objects.filter(pk=dispatch.pk, state__in=Dispatch.UNDER_WAY).update(state=_State.PAUSED, error_code="")
+    with transaction.atomic():
+        if Dispatch.objects.filter(pk=dispatch.pk, state__in=Dispatch.UNDER_WAY).update(state=_State.PAUSED, error_code=""):
+            _note(person, Kind.PAUSED, dispatch)
     dispatch.refresh_from_db()
     _refuse(dispatch, (_State.PREPARING, _State.READY), _("This dispatch has not been started, so there is nothing to pause."))
     _refuse(dispatch, (_State.DONE, _State.CANCELLED), _("This dispatch is finished already, so there is nothing to pause."))
@@ -70,6 +76,7 @@ def resume(person: PortalUser, dispatch_id: int) -> Dispatch:
     with transaction.atomic():
         paused = Dispatch.objects.filter(pk=dispatch.pk, state=_State.PAUSED)
         if paused.update(state=_State.RUNNING if dispatch.started_at else _State.QUEUED, error_code="", warned_at=None):
+            _note(person, Kind.RESUMED, dispatch)
             _hurry(dispatch)
     recording.finish(dispatch.pk)
     dispatch.refresh_from_db()
@@ -81,7 +88,8 @@ def resume(person: PortalUser, dispatch_id: int) -> Dispatch:
 def cancel(person: PortalUser, dispatch_id: int) -> Dispatch:
     """End a dispatch: who has not got it yet never gets it. What is on its way at this moment still arrives."""
     dispatch = _own(person, dispatch_id)
-    _stop(dispatch)
+    if _stop(dispatch):
+        _note(person, Kind.CANCELLED, dispatch)
     dispatch.refresh_from_db()
     _refuse(dispatch, (_State.PREPARING, _State.READY), _("This dispatch has not been started, so there is nothing to cancel."))
     _refuse(dispatch, (_State.DONE,), _("This dispatch is finished already. Take it back if it was a mistake."))
@@ -97,10 +105,11 @@ def resend_failed(person: PortalUser, dispatch_id: int) -> Dispatch:
     _refuse(dispatch, (_State.PREPARING, _State.READY), _("This dispatch has not been started. Send it first."))
     _refuse_while_taking_back(dispatch)
     with transaction.atomic():
-        if _requeue(failed(dispatch)):
+        if number := _requeue(failed(dispatch)):
             Dispatch.objects.filter(pk=dispatch.pk, state__in=(_State.DONE, _State.CANCELLED)).update(
                 state=_State.RUNNING, error_code="", finished_at=None
             )
+            activity.note(person, Kind.RESENT, number=number, tag=dispatch.tag, sub_tag=dispatch.sub_tag)
             _hurry(dispatch)
             ledger.changed([dispatch.pk])
     dispatch.refresh_from_db()
@@ -126,6 +135,7 @@ def take_back(person: PortalUser, dispatch_id: int, which: Which) -> Dispatch:
     _refuse(dispatch, (_State.PREPARING, _State.READY), _("This dispatch has not been started, so there is nothing to take back."))
     _stop(dispatch)
     takeback.begin(person, dispatch, which)
+    _note(person, Kind.TAKEN_BACK, dispatch)
     with transaction.atomic():
         _hurry(dispatch)
     dispatch.refresh_from_db()
@@ -204,13 +214,18 @@ def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
         yield chunk
 
 
-def _stop(dispatch: Dispatch) -> None:
-    """Cancel what has not been sent. Rows of unknown fate stay so, and are not sent again."""
+def _note(person: PortalUser, kind: Kind, dispatch: Dispatch) -> None:
+    activity.note(person, kind, number=dispatch.total, tag=dispatch.tag, sub_tag=dispatch.sub_tag)
+
+
+def _stop(dispatch: Dispatch) -> bool:
+    """Cancel what has not been sent; whether it was open until now. Rows of unknown fate stay so, and are not sent again."""
     open_states = (*Dispatch.UNDER_WAY, _State.PAUSED)
     stopped = {"state": _State.CANCELLED, "error_code": "", "finished_at": timezone.now()}
     # A statement of its own: whoever changes rows locks them before their dispatch, so nobody may hold the dispatch and wait for rows.
-    Dispatch.objects.filter(pk=dispatch.pk, state__in=open_states).update(**stopped)
+    was_open = Dispatch.objects.filter(pk=dispatch.pk, state__in=open_states).update(**stopped)
     recording.close_cancelled(dispatch.pk)
+    return bool(was_open)
 
 
 def _requeue(rows: QuerySet[Notification]) -> int:

@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from b24app import activity
 from b24app.languages import interface_language
 from b24app.models import Portal, PortalUser
 from b24app.rest.calls import Call, Outcome
@@ -77,6 +78,7 @@ def remind(person: PortalUser, request: ConfirmationRequest) -> Reminded:
     if due and not _begin(request, since):
         raise InvalidInput("request", _("A reminder is under way already. Wait until it is through."))
     if due > BATCH:
+        _note(person, request, due)
         return Reminded(due, waiting - due, in_background=True)
     try:
         came = _remind(_click_client(person), request) if due else []
@@ -84,7 +86,9 @@ def remind(person: PortalUser, request: ConfirmationRequest) -> Reminded:
         _end(request)
         raise
     _end_if_through(request)
-    return Reminded(came.count(True), max(0, waiting - due), came.count(False))
+    if reached := came.count(True):
+        _note(person, request, reached)
+    return Reminded(reached, max(0, waiting - due), came.count(False))
 
 
 def step(request_id: int) -> bool:
@@ -109,16 +113,23 @@ def step(request_id: int) -> bool:
 def begin_due() -> None:
     """Begin the reminders whose time has come, each once, however many workers look."""
     now = timezone.now()
-    for request in ConfirmationRequest.objects.filter(remind_at__lte=now, reminded_at=None):
+    for request in ConfirmationRequest.objects.filter(remind_at__lte=now, reminded_at=None).select_related("dispatch__portal"):
         wanted = {"reminding_since": now} if reporting.is_open(request) and request.reminding_since is None else {}
         # Only the row's own columns: PostgreSQL checks those again after waiting for another worker, but not a joined table's.
-        ConfirmationRequest.objects.filter(pk=request.pk, reminded_at=None).update(reminded_at=now, **wanted)
+        begun = ConfirmationRequest.objects.filter(pk=request.pk, reminded_at=None).update(reminded_at=now, **wanted)
+        if begun and wanted:
+            dispatch = request.dispatch
+            activity.note(dispatch.portal, activity.Kind.REMINDER_DUE, tag=dispatch.tag, sub_tag=dispatch.sub_tag)
 
 
 def left() -> list[int]:
     """The ids of requests with a reminder under way on which no process works: new ones, and those of a process that died."""
     held = Notification.objects.filter(dispatch=OuterRef("dispatch"), state=State.SENT, lease_until__gt=timezone.now())
     return list(_under_way().filter(~Exists(held)).order_by("pk").values_list("pk", flat=True))
+
+
+def _note(person: PortalUser, request: ConfirmationRequest, number: int) -> None:
+    activity.note(person, activity.Kind.REMINDED, number=number, tag=request.dispatch.tag, sub_tag=request.dispatch.sub_tag)
 
 
 def _under_way() -> QuerySet[ConfirmationRequest]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from django.db.models import Count, Min, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from b24app import activity
+from b24app.activity import Kind
 from b24app.models import PortalUser, Sender
 from b24app.rest.calls import Call, Outcome
 from b24app.rest.client import PortalClient
@@ -113,7 +115,10 @@ def delete(person: PortalUser, by: By, value: str, sender: Sender | None = None)
     Raises InvalidInput for an empty value, RestError when the first call failed as a whole.
     """
     sender = sender or app_sender(person.portal)
-    return _delete(person, sender, _targets(person, by, value, sender))
+    deletion = _delete(person, sender, _targets(person, by, value, sender))
+    if deletion.deleted:
+        activity.note(person, Kind.DELETED, number=deletion.deleted, **{by: value.strip()})
+    return deletion
 
 
 def delete_rows(person: PortalUser, ids: Iterable[int]) -> Deletion:
@@ -121,6 +126,8 @@ def delete_rows(person: PortalUser, ids: Iterable[int]) -> Deletion:
     rows = _numbered(ledger.revocable_by(person), ids)
     senders = Sender.objects.filter(portal=person.portal, pk__in=rows.order_by().values("sender")).select_related("portal").order_by("pk")
     done = [_delete(person, sender, rows.filter(sender=sender)) for sender in senders]
+    if number := sum(each.deleted for each in done):
+        activity.note(person, Kind.DELETED, number=number)
     return Deletion(
         [result for each in done for result in each.results], sum(each.deleted for each in done), sum(each.left for each in done)
     )
@@ -139,7 +146,9 @@ def delete_elsewhere(person: PortalUser, by: By, wire_value: str, sender: Sender
     if known.filter(wire_tag=wire_value).exists() if by == "tag" else known.filter(wire_sub_tag=wire_value).exists():
         raise InvalidInput("value", _("The app itself sent notifications with this tag. Delete them on the Sent tab."))
     tag, sub_tag = (wire_value, "") if by == "tag" else ("", wire_value)
-    return client_of(sender, person).run(api.delete(tag=tag, sub_tag=sub_tag, client_id=client_id(sender)))
+    is_deleted = client_of(sender, person).run(api.delete(tag=tag, sub_tag=sub_tag, client_id=client_id(sender)))
+    activity.note(person, Kind.DELETED_ELSEWHERE, tag=tag, sub_tag=sub_tag)
+    return is_deleted
 
 
 def _targets(person: PortalUser, by: By, value: str, sender: Sender) -> QuerySet[Notification]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from b24app import roles
+from b24app import activity, roles
 from b24app.models import Portal, PortalUser
 from b24app.roles import Chosen, ChosenDepartment, ChosenPerson, Right
 from notifications import departments
@@ -36,7 +36,10 @@ def give(person: PortalUser, rights: Mapping[Right, Given]) -> list[Right]:
         before = Portal.objects.select_for_update().get(pk=person.portal_id)
         Portal.objects.filter(pk=before.pk).update(chosen=before.chosen | chosen, **who)
         after = Portal.objects.get(pk=before.pk)
-    return [each for each in rights if _is_another(each, before, after)]
+        changed = [each for each in rights if _is_another(each, before, after)]
+        if changed:
+            activity.note(person, activity.Kind.SETTINGS, settings=[each.value for each in changed])
+    return changed
 
 
 def _is_another(right: Right, before: Portal, after: Portal) -> bool:

@@ -16,6 +16,7 @@ from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from b24app import activity
 from b24app.models import Bucket, Portal, PortalUser, Sender
 from b24app.rest.calls import Call, Outcome
 from b24app.rest.client import PortalClient
@@ -91,6 +92,7 @@ def send(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID,
             _forget(dispatch)
             raise
         recording.record(client, rows, recording.all_failed(rows, error))
+    activity.note(author, activity.Kind.SENT, number=len(rows), tag=dispatch.tag, sub_tag=dispatch.sub_tag)
     dispatch.refresh_from_db()
     return dispatch
 

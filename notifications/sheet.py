@@ -4,29 +4,23 @@ For a file it is read row by row, so that a request to many thousands needs no m
 is counted from these very rows.
 """
 
-import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone, translation
-from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from b24app import spreadsheet
 from notifications import bbcode, recording, reporting
 from notifications.models import ConfirmationRequest, Notification
 from notifications.reporting import Group
 
 CHUNK = 1000
 """Rows fetched at a time."""
-
-BYTE_ORDER_MARK = "\ufeff"
-"""Tells spreadsheets that the file is UTF-8."""
-
-_STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +91,22 @@ class Sheet:
             return [(names[group], groups[group]) for group in Group] + [(_("Asked in all"), groups.total())]
 
     def csv(self) -> Iterator[str]:
-        """The sheet as a file of comma-separated values, piece by piece; separated as spreadsheets in this language expect it."""
-        separator = ";" if get_format("DECIMAL_SEPARATOR", self.language) == "," else ","
-        writer = csv.writer(_Passing(), delimiter=separator)
-        groups: Counter[Group] = Counter()
-        yield BYTE_ORDER_MARK
-        for fact in (*self.facts(), (), self.columns()):
-            yield writer.writerow(map(_cell, fact))
-        for line in self.lines():
-            groups[line.group] += 1
-            cells = (line.name, str(line.user_id), line.result, line.given, line.answered_at, line.reason, line.remark)
-            yield writer.writerow(map(_cell, cells))
-        yield writer.writerow(())
-        for name, number in self.totals(groups):
-            yield writer.writerow((_cell(name), str(number)))
+        """The sheet as a file of comma-separated values, piece by piece."""
+        return spreadsheet.lines(self._cells(), self.language)
 
     def time(self, moment: datetime | None) -> str:
         """A time in the sheet's zone as every spreadsheet reads it; empty for none."""
         return moment.astimezone(self.zone).strftime("%Y-%m-%d %H:%M") if moment else ""
+
+    def _cells(self) -> Iterator[Sequence[str]]:
+        groups: Counter[Group] = Counter()
+        yield from (*self.facts(), (), self.columns())
+        for line in self.lines():
+            groups[line.group] += 1
+            yield line.name, str(line.user_id), line.result, line.given, line.answered_at, line.reason, line.remark
+        yield ()
+        for name, number in self.totals(groups):
+            yield name, str(number)
 
     def _state(self) -> str:
         request = self.request
@@ -150,15 +142,3 @@ def remark(row: Notification) -> str:
     if row.state == Notification.State.SENT:
         return _("The recipient has probably muted this app.") if recording.probably_muted(row) else ""
     return str(Notification.State(row.state).label)
-
-
-def _cell(value: str) -> str:
-    """The value, so that no spreadsheet takes it for a formula, whoever wrote it."""
-    return f"'{value}" if value.lstrip(" ").startswith(_STARTS_FORMULA) else value
-
-
-class _Passing:
-    """A file that hands back what is written to it: `writerow` returns that."""
-
-    def write(self, text: str) -> str:
-        return text

@@ -122,10 +122,10 @@ def test_texts_are_text(browse: Browse, admin: PortalUser, colleague: PortalUser
 def test_a_press_costs_few_queries(
     browse: Browse, admin: PortalUser, colleague: PortalUser, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """The person, the row with its request, savepoint, row, answer, dispatch (twice), and a look at the budget."""
+    """The person, the row with its request, savepoint, row, answer, activity, dispatch (twice), row, and a look at the budget."""
     key = key_of(send(admin, colleague))
     budget.fill(admin.portal)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         browse.post(colleague, f"ask/{key}/answer/", value="Y")
     assert Answer.objects.count() == 1
 
