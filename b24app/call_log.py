@@ -37,6 +37,7 @@ def record(
         response=_short(masking.mask(response, hidden)),
         code=masking.text(code, hidden)[:64],
         http_status=http_status,
+        failed_commands=_failed_commands(response),
         milliseconds=milliseconds,
     )
 
@@ -44,6 +45,13 @@ def record(
 def forget_old() -> int:
     """Delete rows older than KEPT; returns how many."""
     return CallLog.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+
+
+def _failed_commands(response: Any) -> int:
+    """How many errors a batch's answer tells; an empty list stands for none (doc: batch)."""
+    result = response.get("result") if isinstance(response, Mapping) else None
+    errors = result.get("result_error") if isinstance(result, Mapping) else None
+    return len(errors) if isinstance(errors, Mapping | list) else 0
 
 
 def _short(value: Any) -> Any:

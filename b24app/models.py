@@ -194,6 +194,8 @@ class CallLog(models.Model):
     response = models.JSONField(null=True)
     code = models.CharField(max_length=64, blank=True)
     http_status = models.PositiveSmallIntegerField(null=True)
+    # Of a batch that was answered: how many of its commands ended with an error.
+    failed_commands = models.PositiveSmallIntegerField(default=0)
     milliseconds = models.PositiveIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
 
