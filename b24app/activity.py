@@ -102,7 +102,7 @@ WORDS: Mapping[Kind, Words] = {
     Kind.SENDER_REMOVED: Words(gettext_lazy("Removed a sender"), gettext_lazy("Removed the webhook sender %(name)s")),
     Kind.INSTALLED: Words(gettext_lazy("Installed"), gettext_lazy("The app was installed")),
     Kind.UPDATED: Words(gettext_lazy("Updated"), gettext_lazy("The app was updated to version %(version)s")),
-    Kind.REMOVED: Words(gettext_lazy("Removed"), gettext_lazy("The app was removed from the portal")),
+    Kind.REMOVED: Words(pgettext_lazy("kind of activity", "Removed"), gettext_lazy("The app was removed from the portal")),
 }
 
 SETTINGS: Mapping[str, Promise] = {

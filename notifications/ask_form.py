@@ -23,7 +23,10 @@ END_OF_DAY = time(18, 0)
 
 SUGGESTED_DAYS = (1, 3, 7)
 
-MEANINGS = [(ask.Means.CONFIRM, _("Confirmed")), (ask.Means.DECLINE, _("Declined"))]
+MEANINGS = [
+    (ask.Means.CONFIRM, pgettext_lazy("what a button counts as", "Confirmed")),
+    (ask.Means.DECLINE, pgettext_lazy("what a button counts as", "Declined")),
+]
 REASONS = [
     (ask.Reason.NO, pgettext_lazy("a reason given with a button", "None")),
     (ask.Reason.MAY, pgettext_lazy("a reason given with a button", "Optional")),

@@ -98,7 +98,7 @@ class Notification(models.Model):
         SENDING = "sending", _("Sending")
         SENT = "sent", pgettext_lazy("state of a notification", "Sent")
         UNKNOWN = "unknown", _("Unknown")
-        FAILED = "failed", _("Failed")
+        FAILED = "failed", pgettext_lazy("state of a notification", "Failed")
         REPLACED = "replaced", _("Replaced")
         DELETED = "deleted", _("Deleted")
         CONFIRMED = "confirmed", _("Confirmed")

@@ -73,7 +73,7 @@ def _names() -> Mapping[Part, str]:
         Part.CONFIRMED: _("Confirmed"),
         Part.DECLINED: _("Declined"),
         Part.DELETED: _("Deleted"),
-        Part.FAILED: _("Failed"),
+        Part.FAILED: pgettext("state of a notification", "Failed"),
     }
 
 
