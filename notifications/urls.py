@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from notifications.views import ask, audience, confirmation_requests, dispatches, figures, inbox, new, rights, search, sent
+from notifications.views import ask, audience, confirmation_requests, dispatches, figures, inbox, new, portal_data, rights, search, sent
 
 urlpatterns = [
     path("sent/", sent.sent, name="sent"),
@@ -22,6 +22,10 @@ urlpatterns = [
     path("dispatches/<int:number>/cancel/", dispatches.dispatch_cancel, name="dispatch-cancel"),
     path("dispatches/<int:number>/resend/", dispatches.dispatch_resend, name="dispatch-resend"),
     path("dispatches/<int:number>/take-back/", dispatches.dispatch_take_back, name="dispatch-take-back"),
+    path("settings/data/", portal_data.data_card, name="data"),
+    path("settings/data/csv/", portal_data.data_csv, name="data-csv"),
+    path("settings/data/json/", portal_data.data_json, name="data-json"),
+    path("settings/data/delete/", portal_data.data_delete, name="data-delete"),
     path("settings/rights/", rights.rights, name="rights"),
     path("new/", new.new, name="new"),
     path("new/preview/", new.new_preview, name="new-preview"),
