@@ -137,4 +137,4 @@ def test_nothing_depends_on_cookies_or_storage(desk: Desk) -> None:
     install(desk)
     assert all(cookie["domain"] != "127.0.0.1" for cookie in desk.page.context.cookies())
     desk.tab("Settings")
-    expect(desk.frame.get_by_role("button", name="Save")).to_be_visible()
+    expect(desk.frame.get_by_role("button", name="Save", exact=True)).to_be_visible()
