@@ -237,7 +237,7 @@ def _is_understood(entry: str) -> bool:
 
 
 def _few(wrong: list[str]) -> str:
-    shown = ", ".join(f"“{entry[:40]}”" for entry in wrong[:5])
+    shown = ", ".join(_("“%(text)s”") % {"text": entry[:40]} for entry in wrong[:5])
     return shown if len(wrong) <= 5 else f"{shown}, …"
 
 

@@ -21,7 +21,7 @@ class Dispatch(models.Model):
         QUEUED = "queued", _("Queued")
         RUNNING = "running", _("Running")
         PAUSED = "paused", _("Paused")
-        DONE = "done", _("Done")
+        DONE = "done", pgettext_lazy("state of a dispatch", "Done")
         CANCELLED = "cancelled", _("Cancelled")
 
     # Sending goes on, or will by itself.
