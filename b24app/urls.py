@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from b24app import activity_page, events, health, install, metrics, oauth_views, opening, senders_page, settings_page
+from b24app import activity_page, events, exchanges_page, health, install, metrics, oauth_views, opening, senders_page, settings_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("app/", opening.app, name="app"),
@@ -19,6 +19,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("frame/settings/check/", settings_page.check_connection, name="settings-check"),
     path("frame/activity/", activity_page.activity_page, name="activity"),
     path("frame/activity/file/", activity_page.activity_file, name="activity-file"),
+    path("frame/activity/calls/", exchanges_page.calls, name="calls"),
+    path("frame/activity/calls/<int:number>/", exchanges_page.call, name="call"),
+    path("frame/activity/calls/<int:number>/file/", exchanges_page.call_file, name="call-file"),
     path("frame/senders/", senders_page.senders_card, name="senders"),
     path("frame/senders/add/", senders_page.sender_add, name="sender-add"),
     path("frame/senders/<int:number>/remove/", senders_page.sender_remove, name="sender-remove"),
