@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -79,14 +79,12 @@ def as_csv(portal: Portal, language: str, zone: ZoneInfo) -> Iterator[str]:
 def delete_all(person: PortalUser) -> int:
     """Delete everything about the person's portal but the installation, its settings, and the people who use the app.
 
-    Returns how many notifications the ledger had. What is under way is cancelled first. What people have in their notification centres
-    stays there.
+    Returns how many notifications the ledger had. What is under way stops, as nothing is left of it to send. What people have in their
+    notification centres stays there.
     """
     portal = person.portal
-    # A statement of its own: whoever changes notifications locks them before their dispatch, so nobody may hold that and wait for them.
-    under_way = Dispatch.objects.filter(portal=portal, finished_at=None)
-    under_way.update(state=Dispatch.State.CANCELLED, finished_at=timezone.now())
     with transaction.atomic():
+        # The notifications first: whoever changes them locks them before their dispatch.
         number = Notification.objects.filter(portal=portal).count()
         erasing.erase(portal)
         for rows in _erased(portal):
@@ -113,7 +111,8 @@ def _lines(portal: Portal, language: str, zone: ZoneInfo) -> Iterator[tuple[str,
     with translation.override(language):
         yield (
             _("Dispatch"), _("Written (%(zone)s)") % {"zone": zone}, _("Sent by"), _("Author's user ID"), _("Recipient"), _("User ID"),
-            _("Type"), _("TAG"), _("SUB_TAG"), _("Message"), _("State"), _("Why it failed"), _("Sender"), pgettext("what somebody answered", "Answer"),
+            _("Type"), _("TAG"), _("SUB_TAG"), _("Message"), _("State"), _("Why it failed"), _("Sender"),
+            pgettext("what somebody answered", "Answer"),
             _("Answered at (%(zone)s)") % {"zone": zone}, _("Reason"),
         )  # fmt: skip
     rows = Notification.objects.filter(portal=portal).select_related("dispatch", "author", "recipient", "sender", "answer")

@@ -133,6 +133,21 @@ def test_who_may_see_others_takes_them_back(browse: Browse, people: dict[str, Po
     assert browse.status(people["chosen"], "inbox/delete-elsewhere/", tag="x") == (200 if right == "see_all" else 403)
 
 
+@pytest.mark.parametrize(("right", "goes"), [("send", False), ("send_to_many", True)])
+def test_what_is_for_many_is_sent_only_by_who_may_still_send_to_many(
+    browse: Browse, people: dict[str, PortalUser], right: str, goes: bool
+) -> None:
+    browse.post(people["admin"], "settings/rights/", **give("send_to_many"))
+    browse.post(people["chosen"], "new/", **new(everyone="1"))
+    dispatch = Dispatch.objects.get()
+    assert dispatch.state == "ready"
+    browse.post(people["admin"], "settings/rights/", **give(right))
+    page = browse.post(people["chosen"], f"dispatches/{dispatch.pk}/start/")
+    dispatch.refresh_from_db()
+    assert (dispatch.state != "ready") == goes
+    assert ("can give you the right to send to many" in page.headers.get("HX-Trigger", "")) != goes
+
+
 def test_who_leaves_the_department_loses_the_right_at_the_next_opening(
     browse: Browse, people: dict[str, PortalUser], portal: world.Portal
 ) -> None:

@@ -9,7 +9,7 @@ from b24app import tokens
 from b24app.models import Portal, PortalUser
 from devportal import world
 from devportal.server import Stand
-from notifications import dispatching, inbox, tasks
+from notifications import dispatching, inbox, tasks, warning
 from notifications.models import Dispatch
 from notifications.senders import app_sender
 from tests.notifications.conftest import Join
@@ -47,6 +47,12 @@ def test_a_dispatch_that_stopped_is_told_to_each_admin_once(
         assert str(colleague) in text
     assert told(portal, portal.person) == []
     assert stand.log.count() == 1
+
+
+def test_two_workers_that_found_the_same_tell_it_once(stopped: Dispatch, admin: PortalUser, stand: Stand) -> None:
+    """Both have read the row before either has claimed it."""
+    told_by = [warning._warn_of_dispatch(admin.portal, Dispatch.objects.get(pk=stopped.pk)) for _worker in range(2)]
+    assert (told_by, stand.log.count()) == ([True, False], 1)
 
 
 def test_one_that_stops_again_is_told_again_in_the_place_of_the_first(stopped: Dispatch, admin: PortalUser, portal: world.Portal) -> None:
