@@ -246,9 +246,9 @@ def test_filtering_by_a_click_on_a_tag_and_by_words(installed: Desk) -> None:
     send(installed, count=1, tag="beta", text="Second matter")
     installed.open()
     frame = installed.frame
-    rows = frame.locator("tbody tr")
+    rows = frame.locator("#sent-list tbody tr")
     expect(rows).to_have_count(3)
-    frame.get_by_role("button", name="beta", exact=True).click()
+    frame.locator("#sent-list").get_by_role("button", name="beta", exact=True).click()
     expect(rows).to_have_count(1)
     frame.get_by_role("button", name="Remove filter TAG: beta").click()
     expect(rows).to_have_count(3)
@@ -265,7 +265,7 @@ def test_load_more(installed: Desk) -> None:
     for _ in range(6):
         send(installed, count=11, tag="")
     installed.open()
-    rows = installed.frame.locator("tbody tr:not(.grid-more)")
+    rows = installed.frame.locator("#sent-list tbody tr:not(.grid-more)")
     expect(rows).to_have_count(50)
     installed.frame.get_by_role("button", name="Load more").click()
     expect(rows).to_have_count(66)
