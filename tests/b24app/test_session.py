@@ -136,9 +136,7 @@ def test_a_token_of_one_portal_touches_no_other(
     mine = Portal.objects.filter(member_id=installed.member_id)
     before = mine.values().get()
     ids = {"portal": before["id"], "id": before["id"], "member_id": installed.member_id, "DOMAIN": installed.domain}
-    response = browser_of.frame(
-        SETTINGS, theirs, {"who_may_send": "everyone", "default_type": "system", "retention_days": "31", **ids}
-    )
+    response = browser_of.frame(SETTINGS, theirs, {"who_may_send": "everyone", "default_type": "system", "retention_days": "31", **ids})
     assert response.status_code == 200
     assert mine.values().get() == before
     assert Portal.objects.get(member_id=other_portal.member_id).retention_days == 31
