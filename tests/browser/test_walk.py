@@ -57,9 +57,13 @@ def expired_frame_tokens() -> Iterator[None]:
         yield
 
 
-def test_install_send_see_and_take_back(installed: Desk) -> None:
+def test_install_send_see_and_take_back(desk: Desk) -> None:
     """From the Market to a notification in a colleague's bell, and out of it again by TAG."""
-    frame, portal = installed.frame, installed.portal
+    installed, frame, portal = desk, desk.frame, desk.portal
+    desk.page.goto(f"{portal.url}/marketplace/")
+    desk.page.get_by_role("button", name="Install").click()
+    expect(frame.get_by_role("heading", name="Tagged Notifications")).to_be_visible()
+    expect(frame.locator("#main")).to_have_attribute("aria-busy", "false")
     colleague = portal.person
     installed.tab("New notification")
     installed.choose_people(portal.admin.full_name, colleague.full_name)
