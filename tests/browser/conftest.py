@@ -1,9 +1,12 @@
 """The app in a browser, inside the stand-in portal's frame and with the official SDK."""
 
+import re
 from collections.abc import Iterator
+from urllib.parse import urljoin
 
 import pytest
 import requests
+from django.urls import reverse
 from playwright.sync_api import BrowserContext, Frame, FrameLocator, Locator, Page, expect
 
 from devportal.server import Stand
@@ -106,7 +109,13 @@ def install(desk: Desk) -> None:
     """Install the app for the portal's admin and open it. What a browser does at that, test_walk does once, by a click in the Market."""
     desk.portal.install(desk.app, desk.portal.admin)
     launch = desk.portal.launch(desk.app, desk.portal.admin, installer=True)
-    requests.post(launch.url, data=launch.fields, timeout=10).raise_for_status()
+    page = requests.post(launch.url, data=launch.fields, timeout=10).text
+    found = re.search(r'data-frame-token="([^"]+)"', page)
+    assert found is not None
+    connected = requests.post(
+        urljoin(launch.url, reverse("frame-install")), headers={"Authorization": f"Bearer {found[1]}"}, timeout=10
+    ).json()
+    assert connected == {"ok": True, "message": ""}
     desk.portal.finish_install(desk.app)
     # The event comes by a request of its own; what a test changes afterwards must not meet it.
     desk.portal.world.events.wait()
