@@ -19,10 +19,16 @@ from django.db import transaction
 from django.db.models import Count
 
 from b24app.models import Portal
+from b24app.rest.deadline import Deadline
 from notifications.models import Dispatch, DispatchCount, HourCount, Notification, TagGroup
 
 MOST_AT_ONCE = 500
 """Dispatches that one run of `catch_up` takes on."""
+
+PATIENCE = 0.3
+"""Seconds for which a reader lets others finish with the same dispatches. What takes longer is a writer at work, and not waited for."""
+
+_LOOK_AGAIN = 0.02
 
 State = Notification.State
 
@@ -98,11 +104,24 @@ def _counted(stale: Iterable[int]) -> dict[int, Counts]:
 
 
 def _store(changes: Mapping[int, int], counted: Mapping[int, Counts]) -> None:
-    """Keep the counts with the `change` they were taken at, unless somebody else keeps them now or has kept later ones."""
+    """Keep the counts with the `change` they were taken at, unless somebody else has kept later ones."""
+    deadline = Deadline(PATIENCE)
+    left = set(changes)
+    while left:
+        left -= _store_free({pk: changes[pk] for pk in left}, counted)
+        # Another reader keeps the same at this moment; whoever has asked reads the groups next, which have to be in step by then.
+        if left and not deadline.pause(_LOOK_AGAIN):
+            break
+
+
+def _store_free(changes: Mapping[int, int], counted: Mapping[int, Counts]) -> set[int]:
+    """Keep the counts of those dispatches that nobody holds; returns them."""
     with transaction.atomic():
-        # A reader waits for nobody: what is locked is being changed, or counted by another reader.
-        held = Dispatch.objects.select_for_update(skip_locked=True, no_key=True).filter(pk__in=list(changes)).only(*_COLUMNS)
+        # Nobody waits for a lock here, so nobody waits in a circle.
+        rows = Dispatch.objects.select_for_update(skip_locked=True, no_key=True).filter(pk__in=list(changes)).only(*_COLUMNS)
+        held = list(rows)
         _keep([dispatch for dispatch in held if _is_older(dispatch.counted_change, changes[dispatch.pk])], changes, counted)
+    return {dispatch.pk for dispatch in held}
 
 
 def _keep(dispatches: Sequence[Dispatch], changes: Mapping[int, int], counted: Mapping[int, Counts]) -> None:

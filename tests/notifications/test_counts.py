@@ -187,6 +187,37 @@ def test_a_reader_neither_waits_for_a_writer_nor_keeps_what_was_before(admin: Po
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_another_reader_keeps_at_this_moment_is_in_the_groups_too(admin: PortalUser, post: Send) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time and no locks on rows.")
+    dispatch = post([3, 4], tag="invoice")
+    counts.of([dispatch])
+    fail_one(dispatch)
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            list(Dispatch.objects.select_for_update(no_key=True).filter(pk=dispatch.pk))
+            held.set()
+            release.wait(10)
+        connection.close()
+
+    def let_go(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        answer = execute(sql, params, many, context)
+        if "SKIP LOCKED" in sql:
+            release.set()
+        return answer
+
+    other = threading.Thread(target=hold)
+    other.start()
+    assert held.wait(10)
+    with connection.execute_wrapper(let_go):
+        counts.catch_up(admin.portal)
+    other.join()
+    assert TagGroup.objects.get().counts == {State.SENT: 1, State.FAILED: 1}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_later_count_stays_when_an_earlier_one_comes_after_it(admin: PortalUser, post: Send) -> None:
     dispatch = post([3, 4])
 
