@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from b24app import activity
 from b24app.models import PortalUser, Sender
 from b24app.rest.calls import Call
-from b24app.rest.client import as_person
+from b24app.rest.client import LARGEST_BATCH, as_person
 from b24app.rest.errors import RestError
 from notifications import answering, api, ask, ledger, tags
 from notifications.api import Reaction
@@ -23,9 +23,6 @@ from notifications.feed import CONFIRMATION, FeedItem, FeedPerson
 from notifications.ledger import By
 from notifications.models import Notification
 from notifications.senders import app_sender
-
-BATCH = 50
-"""Commands in one batch (page settings/how-to-call-rest-api/batch)."""
 
 MOST_PAGES = 10
 """Pages of confirmations that are looked through: more than anybody leaves waiting, and an end whatever the portal answers."""
@@ -169,8 +166,10 @@ def press(person: PortalUser, choices: Mapping[int, str]) -> list[Pressed]:
 
 
 def _calls(choices: Mapping[int, str], fewest: int = 1) -> dict[str, Call[Reaction]]:
-    if not fewest <= len(choices) <= BATCH:
-        raise InvalidInput("choices", _("Choose a button on at least one notification, and on %(limit)d at most.") % {"limit": BATCH})
+    if not fewest <= len(choices) <= LARGEST_BATCH:
+        raise InvalidInput(
+            "choices", _("Choose a button on at least one notification, and on %(limit)d at most.") % {"limit": LARGEST_BATCH}
+        )
     return {str(number): api.confirm(number, value) for number, value in choices.items()}
 
 

@@ -11,6 +11,9 @@ from notifications.shapes import flag, integer, mapping, members, moment, text
 CONFIRMATION = 1
 """The notify_type that has buttons (bitrix24.md 6.4)."""
 
+OTHERS = 3
+"""LAST_TYPE once the confirmations are through (bitrix24.md 6.9)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Button:

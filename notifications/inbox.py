@@ -13,19 +13,13 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from b24app.models import Portal, PortalUser, Sender
-from b24app.rest.client import as_person, as_portal
+from b24app.rest.client import LARGEST_BATCH, as_person, as_portal
 from b24app.rest.errors import RestError
 from notifications import answering, api, attach, ledger, people, tags
 from notifications.api import Module, Reaction
 from notifications.errors import InvalidInput
-from notifications.feed import CONFIRMATION, FeedItem, FeedPerson
+from notifications.feed import CONFIRMATION, OTHERS, FeedItem, FeedPerson
 from notifications.models import Notification
-
-OTHERS = 3
-"""LAST_TYPE once the confirmations are through (bitrix24.md 6.9)."""
-
-BATCH = 50
-"""Commands in one batch (page settings/how-to-call-rest-api/batch)."""
 
 NEWS_SECONDS = 3.0
 """How long a look for news may take: the page asks by itself, and leaves what room there is to people's clicks."""
@@ -186,8 +180,8 @@ def authors_named(person: PortalUser, name: str) -> tuple[int, ...]:
 
 def delete(person: PortalUser, ids: Sequence[int]) -> list[Deleted]:
     """Delete up to 50 notifications from the person's own feed, in one batch. Raises InvalidInput before any call, RestError."""
-    if not 0 < len(ids) <= BATCH:
-        raise InvalidInput("ids", _("Choose between 1 and %(limit)d notifications.") % {"limit": BATCH})
+    if not 0 < len(ids) <= LARGEST_BATCH:
+        raise InvalidInput("ids", _("Choose between 1 and %(limit)d notifications.") % {"limit": LARGEST_BATCH})
     outcomes = as_person(person).run_batch({str(each): api.delete(each) for each in ids})
     results = [Deleted(each, bool(outcomes[str(each)].value), outcomes[str(each)].error) for each in dict.fromkeys(ids)]
     gone = [result.id for result in results if result.deleted]

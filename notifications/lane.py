@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
@@ -30,6 +30,7 @@ from b24app.rest import budget
 from b24app.rest.deadline import Deadline
 from b24app.rest.errors import Policy, RestError
 from notifications import ledger, sending, takeback, wire
+from notifications.leases import ran_out
 from notifications.models import Dispatch, Lane, Notification
 
 logger = logging.getLogger(__name__)
@@ -88,9 +89,9 @@ def portals_with_work() -> list[int]:
     """The ids of portals to run a lane for: with something to send or to take back, no living lane, and no reason to wait longer."""
     now = timezone.now()
     portals = Portal.objects.filter(Q(pk__in=_to_send().values("portal")) | Q(pk__in=_to_take_back().values("portal")))
-    idle = Q(lane=None) | Q(lane__lease_until=None) | _ran_out("lane__lease_until", now, LEASE)
-    reachable = Q(lane=None) | Q(lane__resume_at=None) | _ran_out("lane__resume_at", now, LONGEST_WAIT)
-    probed = Q(lane=None) | Q(lane__probe_at=None) | _ran_out("lane__probe_at", now, PROBE)
+    idle = Q(lane=None) | Q(lane__lease_until=None) | ran_out("lane__lease_until", now, LEASE)
+    reachable = Q(lane=None) | Q(lane__resume_at=None) | ran_out("lane__resume_at", now, LONGEST_WAIT)
+    probed = Q(lane=None) | Q(lane__probe_at=None) | ran_out("lane__probe_at", now, PROBE)
     ready = Q(state=Portal.State.ACTIVE) & reachable | Q(state=Portal.State.SUSPENDED) & probed
     left = Dispatch.objects.filter(finished_at=None, state__in=(*Dispatch.UNDER_WAY, Dispatch.State.PAUSED)).values("portal")
     removed = Portal.objects.filter(state=Portal.State.REMOVED, pk__in=left)
@@ -341,7 +342,7 @@ def _held(portal_id: int) -> Iterator[str | None]:
     """Hold the portal's lane: yields who holds it, None when another one lives."""
     Lane.objects.get_or_create(portal_id=portal_id)
     owner, now = str(uuid4()), timezone.now()
-    free = Q(lease_until=None) | _ran_out("lease_until", now, LEASE)
+    free = Q(lease_until=None) | ran_out("lease_until", now, LEASE)
     if not Lane.objects.filter(free, portal=portal_id).update(owner=owner, lease_until=now + LEASE):
         yield None
         return
@@ -404,8 +405,3 @@ def _to_take_back() -> QuerySet[Dispatch]:
 
 def _rows(state: str) -> QuerySet[Notification]:
     return Notification.objects.filter(dispatch=OuterRef("pk"), state=state)
-
-
-def _ran_out(column: str, now: datetime, longest: timedelta) -> Q:
-    """Times that are over. One further away than any can be was written before the clock was set back (twice: clocks may differ)."""
-    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + 2 * longest})

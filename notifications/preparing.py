@@ -25,6 +25,7 @@ from b24app.roles import may_see_all, may_send_to_many
 from notifications import company, departments, people, sending, tags, wire
 from notifications.audience import MOST_NAMES, NOT_TO_MANY, REASONS, Audience, Reason, Sieve
 from notifications.errors import InvalidInput
+from notifications.leases import ran_out
 from notifications.models import Dispatch, Notification
 from notifications.people import Person
 from notifications.senders import app_sender
@@ -129,7 +130,7 @@ def fill(dispatch_id: int) -> bool:
 def lost() -> list[int]:
     """Dispatches whose audience nobody reads: their worker died, or they never reached one."""
     now = timezone.now()
-    forgotten = Q(lease_until=None, created_at__lte=now - LOST_AFTER) | Q(lease_until__lte=now)
+    forgotten = Q(lease_until=None, created_at__lte=now - LOST_AFTER) | ran_out("lease_until", now, LEASE)
     waiting = Dispatch.objects.filter(forgotten, state=Dispatch.State.PREPARING, error_code="", portal__state=Portal.State.ACTIVE)
     return list(waiting.order_by("id").values_list("pk", flat=True))
 
@@ -191,7 +192,7 @@ def problem_of(dispatch: Dispatch) -> str:
 
 def _claim(dispatch_id: int) -> bool:
     now = timezone.now()
-    free = _mine(dispatch_id).filter(Q(lease_until=None) | Q(lease_until__lte=now), error_code="")
+    free = _mine(dispatch_id).filter(Q(lease_until=None) | ran_out("lease_until", now, LEASE), error_code="")
     return bool(free.update(lease_until=now + LEASE))
 
 

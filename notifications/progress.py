@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from b24app.models import Portal
 from b24app.rest import budget
+from b24app.rest.client import LARGEST_BATCH
 from b24app.rest.errors import sentence
 from notifications import counts, history, recording, wire
 from notifications.history import Entry
@@ -23,7 +24,6 @@ SPEED_OVER = timedelta(minutes=1)
 """The speed is that of the last minute."""
 
 _SHORTEST = timedelta(seconds=5)
-_BATCH = 50
 _ACCEPTED = (Notification.State.SENT, Notification.State.CONFIRMED, Notification.State.DECLINED)
 
 
@@ -118,7 +118,7 @@ def _requests_until_done(own: Mapping[Notification.State, int], others: Iterable
 
 def _requests(numbers: Mapping[Notification.State, int]) -> int:
     """How many requests the notifications still waiting will take."""
-    return -(-numbers.get(Notification.State.QUEUED, 0) // _BATCH)
+    return -(-numbers.get(Notification.State.QUEUED, 0) // LARGEST_BATCH)
 
 
 def _waiting(dispatch: Dispatch, outlook: budget.Outlook, requests: int) -> _Waiting:

@@ -19,15 +19,13 @@ from b24app import activity
 from b24app.languages import interface_language
 from b24app.models import Portal, PortalUser
 from b24app.rest.calls import Call, Outcome
-from b24app.rest.client import PortalClient
+from b24app.rest.client import LARGEST_BATCH, PortalClient
 from b24app.rest.errors import Policy, RestError
 from notifications import api, ledger, recording, reporting, wire
 from notifications.errors import InvalidInput
+from notifications.leases import ran_out
 from notifications.models import ConfirmationRequest, Notification
 from notifications.senders import client_of
-
-BATCH = 50
-"""Commands in one batch (page settings/how-to-call-rest-api/batch), and reminders that go in the click itself."""
 
 PAUSE = timedelta(hours=1)
 """Nobody is reminded twice within this time."""
@@ -77,7 +75,7 @@ def remind(person: PortalUser, request: ConfirmationRequest) -> Reminded:
     due = _due(request, since).count()
     if due and not _begin(request, since):
         raise InvalidInput("request", _("A reminder is under way already. Wait until it is through."))
-    if due > BATCH:
+    if due > LARGEST_BATCH:
         _note(person, request, due)
         return Reminded(due, waiting - due, in_background=True)
     try:
@@ -124,7 +122,8 @@ def begin_due() -> None:
 
 def left() -> list[int]:
     """The ids of requests with a reminder under way on which no process works: new ones, and those of a process that died."""
-    held = Notification.objects.filter(dispatch=OuterRef("dispatch"), state=State.SENT, lease_until__gt=timezone.now())
+    leased = Notification.objects.filter(dispatch=OuterRef("dispatch"), state=State.SENT, lease_until__isnull=False)
+    held = leased.exclude(ran_out("lease_until", timezone.now(), LEASE))
     return list(_under_way().filter(~Exists(held)).order_by("pk").values_list("pk", flat=True))
 
 
@@ -163,7 +162,7 @@ def _end_if_through(request: ConfirmationRequest) -> None:
 def _due(request: ConfirmationRequest, since: datetime) -> QuerySet[Notification]:
     """Whom a reminder that began at `since` has still to reach: who has the notification, has not answered, and may be reminded."""
     not_yet = Q(lease_until=None) & (Q(reminded_at=None) | Q(reminded_at__lte=since - PAUSE))
-    left_behind = Q(lease_until__lte=timezone.now())
+    left_behind = ran_out("lease_until", timezone.now(), LEASE)
     return Notification.objects.filter(not_yet | left_behind, dispatch=request.dispatch_id, state=State.SENT)
 
 
@@ -171,7 +170,11 @@ def _claim(request: ConfirmationRequest) -> tuple[list[Notification], dict[int, 
     """Up to a batch of due rows that are ours now, and when each of them had its reminder before."""
     now = timezone.now()
     claimed, before = [], {}
-    due = _due(request, _since(request)).select_related("recipient", "author__portal", "sender__portal", "portal").order_by("id")[:BATCH]
+    due = (
+        _due(request, _since(request))
+        .select_related("recipient", "author__portal", "sender__portal", "portal")
+        .order_by("id")[:LARGEST_BATCH]
+    )
     with transaction.atomic():
         for row in due:
             unchanged = Notification.objects.filter(pk=row.pk, state=State.SENT, reminded_at=row.reminded_at, lease_until=row.lease_until)

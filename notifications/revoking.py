@@ -13,7 +13,7 @@ from b24app import activity
 from b24app.activity import Kind
 from b24app.models import PortalUser, Sender
 from b24app.rest.calls import Call, Outcome
-from b24app.rest.client import PortalClient
+from b24app.rest.client import LARGEST_BATCH, PortalClient
 from b24app.rest.errors import RestError
 from notifications import api, ledger
 from notifications.errors import InvalidInput
@@ -21,9 +21,6 @@ from notifications.ledger import By
 from notifications.models import Notification
 from notifications.senders import app_sender, client_id, client_of
 from notifications.shapes import LARGEST_ID
-
-BATCH = 50
-"""Commands in one batch (page settings/how-to-call-rest-api/batch)."""
 
 MOST_CHOSEN = 250
 """Rows chosen by hand for one click: five batches, and an address that every server takes."""
@@ -213,7 +210,7 @@ def _delete_tags(client: PortalClient, sender: Sender, wire_tags: Sequence[str])
     waiting = list(dict.fromkeys(wire_tags))
     outcomes: dict[str, Outcome[bool]] = {}
     while waiting:
-        part = waiting[:BATCH]
+        part = waiting[:LARGEST_BATCH]
         calls: dict[str, Call[bool]] = {str(number): api.delete(tag=tag, client_id=client_id(sender)) for number, tag in enumerate(part)}
         try:
             answers = client.run_batch(calls)
@@ -223,5 +220,5 @@ def _delete_tags(client: PortalClient, sender: Sender, wire_tags: Sequence[str])
             failed: Outcome[bool] = Outcome(error=error)
             return outcomes | dict.fromkeys(waiting, failed)
         outcomes |= {tag: answers[str(number)] for number, tag in enumerate(part)}
-        waiting = waiting[BATCH:]
+        waiting = waiting[LARGEST_BATCH:]
     return outcomes

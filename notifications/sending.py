@@ -12,26 +12,23 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Case, DateTimeField, F, Q, QuerySet, Value, When
+from django.db.models import Case, DateTimeField, F, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from b24app import activity
 from b24app.models import Bucket, Portal, PortalUser, Sender
 from b24app.rest.calls import Call, Outcome
-from b24app.rest.client import PortalClient
+from b24app.rest.client import LARGEST_BATCH, PortalClient
 from b24app.rest.deadline import Deadline
 from b24app.rest.errors import Policy, RestError
 from notifications import api, counts, ledger, people, recording, tags, wire
 from notifications.ask import Ask
 from notifications.ask import write as write_buttons
 from notifications.errors import InvalidInput
+from notifications.leases import ran_out
 from notifications.models import ConfirmationRequest, Dispatch, Notification
 from notifications.senders import app_sender, client_of
-
-BATCH = 50
-"""Commands in one batch (page settings/how-to-call-rest-api/batch)."""
-
 
 LEASE = timedelta(seconds=settings.CALL_LEASE_SECONDS)
 """How long a row stays with the process that sends it: longer than any call may run."""
@@ -172,8 +169,8 @@ def deliver(numbers: Collection[int], slot: Bucket | None = None, answered: Call
 
 def _rows(author: PortalUser, recipients: Sequence[int], draft: Draft, key: UUID, sender: Sender) -> list[Notification]:
     """The rows to be sent, checked but neither saved nor tied to a dispatch and a recipient's row."""
-    if not 0 < len(recipients) <= BATCH:
-        raise InvalidInput("recipients", _("Choose between 1 and %(limit)d people.") % {"limit": BATCH})
+    if not 0 < len(recipients) <= LARGEST_BATCH:
+        raise InvalidInput("recipients", _("Choose between 1 and %(limit)d people.") % {"limit": LARGEST_BATCH})
     if draft.type not in Notification.Type.values:
         raise InvalidInput("type", _("Choose a type of notification."))
     tag, sub_tag = tags.clean("tag", draft.tag), tags.clean("sub_tag", draft.sub_tag)
@@ -229,7 +226,7 @@ def write_dispatch(author: PortalUser, draft: Draft, key: UUID, sender: Sender, 
 def _call(client: PortalClient, rows: Sequence[Notification], nameless: Sequence[int]) -> None:
     """One batch: every row, and the names of unknown recipients where a command is left for them. Records what came."""
     commands: dict[str, Call[Any]] = {str(row.id): wire.command(row, row.recipient.user_id, row.dispatch) for row in rows}
-    if nameless and len(commands) < BATCH:
+    if nameless and len(commands) < LARGEST_BATCH:
         commands["names"] = people.names(nameless)
     outcomes = client.run_batch(commands)
     found = outcomes.pop("names", None)
@@ -327,19 +324,14 @@ def _record(
 
 def _due(now: datetime) -> QuerySet[Notification]:
     """Rows of unknown fate that are to be sent again now, on portals that work."""
-    rows = Notification.objects.filter(_ran_out(now, recording.LONGEST_WAIT), state=Notification.State.UNKNOWN)
+    rows = Notification.objects.filter(ran_out("lease_until", now, recording.LONGEST_WAIT), state=Notification.State.UNKNOWN)
     held = (Dispatch.State.PAUSED, Dispatch.State.CANCELLED)
     return rows.filter(portal__state=Portal.State.ACTIVE).exclude(dispatch__state__in=held)
 
 
 def _left_behind(now: datetime) -> QuerySet[Notification]:
     """Rows whose sender has died."""
-    return Notification.objects.filter(_ran_out(now, LEASE), state=Notification.State.SENDING)
-
-
-def _ran_out(now: datetime, longest: timedelta) -> Q:
-    """Leases that are over. One that ends later than any can was given before the clock was set back (twice: clocks may differ)."""
-    return Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * longest)
+    return Notification.objects.filter(ran_out("lease_until", now, LEASE), state=Notification.State.SENDING)
 
 
 def _hand_on(portal_id: int) -> None:
@@ -365,7 +357,7 @@ def _claim(rows: QuerySet[Notification], lease: timedelta) -> list[int]:
     with transaction.atomic():
         # Locked one by one where rows can be locked; where not (SQLite), no other transaction writes at the same time.
         free = rows.select_for_update(skip_locked=True, of=("self",)).order_by("pk")
-        numbers = {row.pk: row.dispatch_id for row in free.only("pk", "dispatch_id")[:BATCH]}
+        numbers = {row.pk: row.dispatch_id for row in free.only("pk", "dispatch_id")[:LARGEST_BATCH]}
         claimed = Notification.objects.filter(pk__in=numbers, state__in=(Notification.State.QUEUED, Notification.State.UNKNOWN))
         claimed.update(state=Notification.State.SENDING, lease_until=timezone.now() + lease, attempts=F("attempts") + 1)
         ledger.changed(numbers.values())

@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy as _
 from b24app.models import Bucket, PortalUser, Sender
 from b24app.rest import budget
 from b24app.rest.calls import Call, Outcome
-from b24app.rest.client import PortalClient, as_person, as_portal, as_webhook
+from b24app.rest.client import LARGEST_BATCH, PortalClient, as_person
 from b24app.rest.errors import Policy, RestError
 from notifications import api, ledger
 from notifications.errors import InvalidInput
+from notifications.feed import OTHERS
 from notifications.models import Dispatch, Notification
-from notifications.senders import client_id, client_of
+from notifications.senders import client_for_tags, client_id, client_of
 from notifications.shapes import LARGEST_ID
 
 Which = Literal["all", "unanswered", "unread"]
@@ -26,14 +27,8 @@ Which = Literal["all", "unanswered", "unread"]
 
 METHOD = "im.notify.delete"
 
-BATCH = 50
-"""Commands in one batch (page settings/how-to-call-rest-api/batch)."""
-
 FEEDS = 10
 """Feeds looked into in one step: each is a call of its own, with its owner's token."""
-
-OTHERS = 3
-"""LAST_TYPE of what is no confirmation (bitrix24.md 6.9)."""
 
 _SENT = (Notification.State.SENDING, Notification.State.SENT, Notification.State.UNKNOWN)
 _PASSES = (Policy.RETRY_LATER, Policy.PORTAL_UNUSABLE)
@@ -70,7 +65,7 @@ def step(dispatch: Dispatch, slot: Bucket) -> None:
     which = dispatch.taking_back
     following = _rows(dispatch, which).filter(id__gt=dispatch.taking_back_after).order_by("id")
     # Ended meanwhile, perhaps: then nothing is chosen.
-    rows = list(following.select_related("recipient__portal")[: FEEDS if which == "unread" else BATCH]) if which else []
+    rows = list(following.select_related("recipient__portal")[: FEEDS if which == "unread" else LARGEST_BATCH]) if which else []
     numbers: _Numbers = dict(dispatch.taken_back or {})
     if not rows:
         budget.give_back(slot)
@@ -78,7 +73,9 @@ def step(dispatch: Dispatch, slot: Bucket) -> None:
             _note(dispatch, taking_back="")
         return
     unread = _unread(rows, numbers) if which == "unread" else rows
-    outcomes = _delete_tags(_background_client(dispatch.sender, slot), dispatch.sender, unread)
+    client = client_for_tags(dispatch.sender)
+    client.hold(slot)
+    outcomes = _delete_tags(client, dispatch.sender, unread)
     setback = next((row for row in unread if _passes(outcomes[row.pk].error)), None)
     done = [row for row in rows if setback is None or row.pk < setback.pk]
     gone = [row.pk for row in done if row.pk in outcomes and outcomes[row.pk].value]
@@ -136,14 +133,6 @@ def _delete_tags(client: PortalClient, sender: Sender, rows: Sequence[Notificati
         return {}
     calls: dict[str, Call[bool]] = {str(row.pk): api.delete(tag=row.wire_tag, client_id=client_id(sender)) for row in rows}
     return {int(number): outcome for number, outcome in client.run_batch(calls).items()}
-
-
-def _background_client(sender: Sender, slot: Bucket) -> PortalClient:
-    """Deleting by TAG reaches every recipient whoever's token it is, as long as it is the same application's (bitrix24.md 6.1)."""
-    is_webhook = sender.kind == Sender.Kind.WEBHOOK
-    client = as_webhook(sender, background=True) if is_webhook else as_portal(sender.portal, background=True)
-    client.hold(slot)
-    return client
 
 
 def _unread(rows: Sequence[Notification], numbers: _Numbers) -> list[Notification]:

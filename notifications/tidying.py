@@ -13,15 +13,12 @@ from django.utils import timezone
 from b24app.models import Portal, PortalUser, Sender
 from b24app.rest import budget
 from b24app.rest.calls import Call
-from b24app.rest.client import PortalClient, as_person, as_portal, as_webhook
+from b24app.rest.client import LARGEST_BATCH, PortalClient, as_person
 from b24app.rest.deadline import request_limit
 from b24app.rest.errors import Policy, RestError
 from notifications import api, recording
 from notifications.models import Answer, Notification
-from notifications.senders import client_id
-
-BATCH = 50
-"""Commands in one batch (page settings/how-to-call-rest-api/batch)."""
+from notifications.senders import client_for_tags, client_id
 
 MOST_AT_ONCE = 2500
 """Answers that one run of `tidy` takes on; the next run goes on."""
@@ -80,7 +77,7 @@ def _parts(answers: Sequence[Answer]) -> list[list[Answer]]:
     by_sender: dict[int, list[Answer]] = {}
     for each in answers:
         by_sender.setdefault(each.notification.sender_id, []).append(each)
-    return [group[start : start + BATCH] for group in by_sender.values() for start in range(0, len(group), BATCH)]
+    return [group[start : start + LARGEST_BATCH] for group in by_sender.values() for start in range(0, len(group), LARGEST_BATCH)]
 
 
 def _take(answers: Sequence[Answer]) -> int:
@@ -124,7 +121,7 @@ def _delete_together(rows: Sequence[Notification]) -> set[int]:
     """The numbers of those rows that are out of every feed now."""
     sender = rows[0].sender
     try:
-        outcomes = _client_for_tags(sender).run_batch({str(row.pk): _by_tag(row) for row in rows})
+        outcomes = client_for_tags(sender).run_batch({str(row.pk): _by_tag(row) for row in rows})
     except RestError:
         return set()
     return {row.pk for row in rows if outcomes[str(row.pk)].value}
@@ -136,7 +133,7 @@ def _delete_alone(row: Notification, *, by_tag: bool) -> bool:
     if _has_id(row):
         ways.append((as_person(row.recipient, background=True), api.delete(row.portal_notification_id)))
     if by_tag:
-        ways.append((_client_for_tags(row.sender), _by_tag(row)))
+        ways.append((client_for_tags(row.sender), _by_tag(row)))
     for client, call in ways:
         try:
             client.run(call)
@@ -147,13 +144,6 @@ def _delete_alone(row: Notification, *, by_tag: bool) -> bool:
             # Also where the portal answers false: it was not there any more.
             return True
     return False
-
-
-def _client_for_tags(sender: Sender) -> PortalClient:
-    """Who may delete this sender's tags when nobody waits for it."""
-    if sender.kind == Sender.Kind.WEBHOOK:
-        return as_webhook(sender, background=True)
-    return as_portal(sender.portal, background=True)
 
 
 def _has_id(row: Notification) -> bool:

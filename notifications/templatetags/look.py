@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from notifications import bbcode as codes
-from notifications import recording
+from notifications import chart, recording
 from notifications.audience import Audience
 from notifications.models import Dispatch, Notification
 
@@ -119,13 +119,8 @@ def chosen(dispatch: Dispatch) -> str:
 @register.filter
 def segments(states: Sequence[tuple[Notification.State, int]]) -> list[tuple[str, str, str]]:
     """The parts of a bar for numbers by state: each state with where it begins and how long it is, in per cent of the whole."""
-    whole = sum(number for _state, number in states)
-    found, begun = [], 0
-    for state, number in states:
-        # Written here: a template would put the active language's decimal comma into an attribute that wants a point.
-        found.append((state.value, f"{begun * 100 / whole:.3f}%", f"{number * 100 / whole:.3f}%"))
-        begun += number
-    return found
+    stretches = chart.stretches([number for _state, number in states])
+    return [(state.value, *stretch) for (state, _number), stretch in zip(states, stretches, strict=True)]
 
 
 @register.filter

@@ -19,7 +19,7 @@ from b24app.frame.notices import Kind, toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.languages import DEFAULT
 from b24app.roles import may_send, may_take_back
-from notifications import closing, dispatching, reminding, reporting, tasks
+from notifications import chart, closing, dispatching, reminding, reporting, tasks
 from notifications.audience import NOT_TO_MANY
 from notifications.errors import InvalidInput
 from notifications.models import ConfirmationRequest
@@ -39,17 +39,24 @@ CHART_HEIGHT = 96
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One day in the chart. Places along the days are text in per cent, heights whole pixels: both are attributes as they are."""
+    """One day in the chart: `bars` are the answers with the top and the height of each, in pixels, `top` that of the highest one."""
 
     day: reporting.Day
+    place: chart.Place
+    bars: list[tuple[str, int, int]]
+    top: int
+    is_named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One group: its name and number, and its part of the bar."""
+
+    group: str
+    name: str
+    number: int
     x: str
     width: str
-    middle: str
-    confirmed_y: int
-    confirmed_height: int
-    declined_y: int
-    declined_height: int
-    is_named: bool
 
 
 @require_GET
@@ -148,12 +155,10 @@ def _sheet(found: ConfirmationRequest) -> Sheet:
 
 def _context(request: FrameRequest, found: ConfirmationRequest) -> dict[str, Any]:
     report = reporting.report(found, _zone())
-    names = reporting.group_names(found)
-    shares = [(group.value, names[group], number) for group, number in zip(reporting.Group, _numbers(report.figures), strict=True)]
     return {
         "found": found,
         "report": report,
-        "shares": _shares(shares),
+        "shares": _shares(found, report.figures),
         "columns": _columns(report.days),
         "highest": max((day.total for day in report.days), default=0),
         "chart_height": CHART_HEIGHT,
@@ -179,24 +184,13 @@ def _numbers(figures: reporting.Figures) -> tuple[int, ...]:
     return figures.confirmed, figures.declined, figures.waiting, figures.gone
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """One group: its name and number, and its part of the bar."""
-
-    group: str
-    name: str
-    number: int
-    x: str
-    width: str
-
-
-def _shares(groups: list[tuple[str, str, int]]) -> list[Share]:
-    whole = sum(number for _group, _name, number in groups) or 1
-    shares, begun = [], 0
-    for group, name, number in groups:
-        shares.append(Share(group, name, number, _percent(begun, whole), _percent(number, whole)))
-        begun += number
-    return shares
+def _shares(found: ConfirmationRequest, figures: reporting.Figures) -> list[Share]:
+    names, numbers = reporting.group_names(found), _numbers(figures)
+    stretches = chart.stretches(numbers)
+    return [
+        Share(group.value, names[group], number, *stretch)
+        for group, number, stretch in zip(reporting.Group, numbers, stretches, strict=True)
+    ]
 
 
 def _columns(days: tuple[reporting.Day, ...]) -> list[Column]:
@@ -204,34 +198,20 @@ def _columns(days: tuple[reporting.Day, ...]) -> list[Column]:
     days = days[-MOST_COLUMNS:]
     highest = max((day.total for day in days), default=0)
     slots = max(len(days), FEWEST_COLUMNS)
-    named = -(-len(days) // MOST_LABELS)
+    named_every = max(1, -(-len(days) // MOST_LABELS))
     columns = []
-    for place, day in enumerate(days):
-        confirmed, declined = (_height(number, highest) for number in (day.confirmed, day.declined))
+    for slot, day in enumerate(days):
+        pile = chart.pile((day.confirmed, day.declined), highest, CHART_HEIGHT)
         columns.append(
             Column(
                 day=day,
-                x=_percent(place * 100 + 18, slots * 100),
-                width=_percent(64, slots * 100),
-                middle=_percent(place * 100 + 50, slots * 100),
-                confirmed_y=CHART_HEIGHT - confirmed,
-                confirmed_height=confirmed,
-                declined_y=CHART_HEIGHT - confirmed - declined,
-                declined_height=declined,
-                is_named=(len(days) - 1 - place) % (named or 1) == 0,
+                place=chart.place(slot, slots),
+                bars=[(group.value, *part) for group, part in zip(reporting.ANSWERED, pile, strict=True) if part[1]],
+                top=pile[-1][0],
+                is_named=(len(days) - 1 - slot) % named_every == 0,
             )
         )
     return columns
-
-
-def _height(number: int, highest: int) -> int:
-    """A height that lets even a single answer be seen, and leaves room for the number above."""
-    return max(2, number * (CHART_HEIGHT - 18) // highest) if number else 0
-
-
-def _percent(part: int, whole: int) -> str:
-    # Written here: a template would put the active language's decimal comma into an attribute that wants a point.
-    return f"{part * 100 / whole:.3f}%"
 
 
 def _came(came: reminding.Reminded) -> str:

@@ -12,36 +12,22 @@ from django.views.decorators.http import require_http_methods
 from b24app.frame.session import FrameRequest, frame_view, zone_of
 from b24app.models import PortalUser
 from b24app.roles import may_see_all
-from notifications import figures
+from notifications import chart, figures
 from notifications.figures import Part
 
 CHART_HEIGHT = 108
-
-ROOM_ABOVE = 18
-"""For the number above the highest column."""
 
 DAYS_PER_LABEL = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A part of a column: its CSS class says which one."""
-
-    part: Part
-    y: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
 class Column:
-    """One day in the chart. Places along the days are text in per cent, heights whole pixels: both are attributes as they are."""
+    """One day in the chart: `bars` are its parts with the top and the height of each, in pixels, `top` that of the highest one."""
 
     day: figures.Day
-    x: str
-    width: str
-    middle: str
+    place: chart.Place
+    bars: list[tuple[Part, int, int]]
     top: int
-    bars: tuple[Bar, ...]
     is_named: bool
     is_highest: bool
 
@@ -79,36 +65,18 @@ def _names() -> Mapping[Part, str]:
 
 def _columns(days: tuple[figures.Day, ...]) -> list[Column]:
     highest = max(day.total for day in days)
-    first_highest = next(place for place, day in enumerate(days) if day.total == highest)
+    first_highest = next(slot for slot, day in enumerate(days) if day.total == highest)
     columns = []
-    for place, day in enumerate(days):
-        bars = _bars(day, highest)
+    for slot, day in enumerate(days):
+        pile = chart.pile(day.numbers.values(), highest, CHART_HEIGHT)
         columns.append(
             Column(
                 day=day,
-                x=_percent(place * 100 + 18, len(days) * 100),
-                width=_percent(64, len(days) * 100),
-                middle=_percent(place * 100 + 50, len(days) * 100),
-                top=bars[-1].y if bars else CHART_HEIGHT,
-                bars=bars,
-                is_named=(len(days) - 1 - place) % DAYS_PER_LABEL == 0,
-                is_highest=place == first_highest and highest > 0,
+                place=chart.place(slot, len(days)),
+                bars=[(part, y, height) for part, (y, height) in zip(day.numbers, pile, strict=True) if height],
+                top=pile[-1][0],
+                is_named=(len(days) - 1 - slot) % DAYS_PER_LABEL == 0,
+                is_highest=slot == first_highest and highest > 0,
             )
         )
     return columns
-
-
-def _bars(day: figures.Day, highest: int) -> tuple[Bar, ...]:
-    """The parts of a column, each on the one before, and each high enough to be seen."""
-    bars, y = [], CHART_HEIGHT
-    for part, number in day.numbers.items():
-        if number:
-            height = max(2, number * (CHART_HEIGHT - ROOM_ABOVE) // highest)
-            y -= height
-            bars.append(Bar(part, y, height))
-    return tuple(bars)
-
-
-def _percent(part: int, whole: int) -> str:
-    # Written here: a template would put the active language's decimal comma into an attribute that wants a point.
-    return f"{part * 100 / whole:.3f}%"

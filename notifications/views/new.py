@@ -80,8 +80,7 @@ def _prepared(request: FrameRequest, form: NewForm, audience: Audience) -> HttpR
     dispatch = preparing.prepare(request.person, form.draft(), form.cleaned_data["key"], form.chosen_sender, audience)
     tasks.prepare_dispatch(dispatch.pk)
     show = reverse("dispatch", args=[dispatch.pk])
-    response = HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"draft-sent": {"show": show}})})
-    return toast(response, _("Nothing has been sent yet. Look through the recipients first."), "info")
+    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps({"draft-sent": {"show": show}})})
 
 
 @require_POST

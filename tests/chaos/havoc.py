@@ -14,12 +14,13 @@ from django.db.models import Count
 from django.utils import timezone
 
 from b24app.models import Portal, PortalUser, Sender
+from b24app.rest.client import LARGEST_BATCH as BATCH
 from devportal import world
 from devportal.feed import namespaced
 from devportal.server import Stand
 from notifications import counts, dispatching, people, sending, tasks
 from notifications.models import Dispatch, Lane, Notification
-from notifications.sending import BATCH, Draft
+from notifications.sending import Draft
 from tests.b24app.floor import meet
 from tests.processes import Worker, end, queue_at, start_worker
 

@@ -18,12 +18,13 @@ from django.test import Client
 
 from b24app.frame.session import issue
 from b24app.models import Portal, PortalUser, Sender
+from b24app.rest.client import LARGEST_BATCH as BATCH
 from devportal import world
 from devportal.feed import namespaced
 from devportal.server import Stand
 from notifications import dispatching, people, recording, sending, tasks
 from notifications.models import Dispatch, Notification
-from notifications.sending import BATCH, Draft
+from notifications.sending import Draft
 from tests.b24app.floor import meet
 from tests.processes import until
 

@@ -328,6 +328,13 @@ class TestFaults:
         tasks.prepare_lost.call_local()
         assert len(user_ids(Dispatch.objects.get())) == 12
 
+    def test_a_clock_set_back_holds_nothing_up(self, admin: PortalUser) -> None:
+        """A lease that ends later than any can was given before that."""
+        dispatch = preparing.prepare(admin, Draft("personal", "Hello"), uuid4(), None, Audience(people=(3,)))
+        Dispatch.objects.update(lease_until=timezone.now() + timedelta(hours=1))
+        assert preparing.lost() == [dispatch.pk]
+        assert preparing.fill(dispatch.pk) is True
+
     def test_what_nobody_starts_is_thrown_away_after_a_day(self, admin: PortalUser) -> None:
         waiting = preparing.prepare(admin, Draft("personal", "Hello"), uuid4(), None, Audience(everyone=True))
         for state, age in ((State.READY, 25), (State.READY, 23), (State.PREPARING, 25), (State.DONE, 25)):

@@ -259,6 +259,9 @@ def test_a_worker_that_dies_loses_nobody(stand: Stand, many: ConfirmationRequest
     tasks.remind_request(many.pk)
     assert reminded(stand.portals[2]) == Notification.objects.count() - 50
     assert again(many).reminding_since is not None
+    # As if the clock had been set back: no lease is that long.
+    Notification.objects.filter(pk__in=claimed).update(lease_until=now + timedelta(hours=1))
+    assert reminding.left() == [many.pk]
     workers_die()
     assert reminding.left() == [many.pk]
     tasks.remind.call_local()
