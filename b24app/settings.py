@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
-from django.utils.translation import gettext_lazy as _
 
 from b24app import logs
 from b24app.networks import read_networks
@@ -126,7 +125,8 @@ STORAGES = {
 }
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+# Each under its own name, so that whoever cannot read the present one finds theirs.
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("es", "Español"), ("pt-br", "Português (Brasil)"), ("ru", "Русский")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True

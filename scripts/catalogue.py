@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
-LANGUAGES = ("ru",)
+LANGUAGES = ("de", "es", "pt_BR", "ru")
 SOURCES = [("b24app/**.py", "python"), ("notifications/**.py", "python"), ("templates/**.html", "scripts.catalogue:extract_template")]
 KEYWORDS = DEFAULT_KEYWORDS | {
     "gettext_lazy": None,
