@@ -13,7 +13,8 @@ from b24app.roles import is_admin, may_see_all, may_send, may_send_to_many, may_
 
 
 @pytest.mark.parametrize(
-    ("code", "ours"), [("ru", "ru"), ("RU", "ru"), ("en", "en"), ("la", "es"), ("br", "pt-br"), ("fr", "en"), ("", "en"), ("../ru", "en"), ("ua", "en")]
+    ("code", "ours"),
+    [("ru", "ru"), ("RU", "ru"), ("en", "en"), ("la", "es"), ("br", "pt-br"), ("fr", "en"), ("", "en"), ("../ru", "en"), ("ua", "en")],
 )
 def test_languages_we_have_no_translation_for_are_english(code: str, ours: str) -> None:
     assert django_language(code) == ours
