@@ -11,6 +11,37 @@ from scripts import catalogue
 PLACEHOLDER = re.compile(r"%\(\w+\)\w|\{\w*\}")
 
 
+NAMES = {"Bitrix24", "CLIENT_ID", "SUB_TAG", "TAG", "TAG, SUB_TAG", "Tagged Notifications"}
+"""The same in every language."""
+
+COMMON = {
+    "de": {
+        "%(day)s, %(time)s",
+        "%(number)s ms",
+        "Buttons",
+        "Code",
+        "Filter",
+        "Link",
+        "Name",
+        "Optional",
+        "Person",
+        "Portal",
+        "Standard",
+        "System",
+        "Text",
+        "Webhook",
+        "Webhook %(sender)s",
+    },
+    "es": {"%(day)s, %(time)s", "%(number)s ms", "General", "Personal", "Portal", "Webhook", "Webhook %(sender)s", "“%(text)s”"},
+    "pt_BR": {"%(number)s ms", "Link", "Portal", "Webhook", "Webhook %(sender)s", "“%(text)s”"},
+    "ru": {"%(day)s, %(time)s"},
+}
+"""What a language writes as English does."""
+
+ENGLISH = re.compile(r"\b(the|and|of|you|your|with|have|been|were|this|that|from|which|they|their|by|it|its|cannot)\b", re.IGNORECASE)
+"""Little words that none of the other languages has."""
+
+
 def texts(catalog: Catalog) -> set[tuple[object, str | None]]:
     """Each message's id and context; Babel keys plural messages by their singular."""
     return {(message.id, message.context) for message in catalog if message.id}
@@ -48,6 +79,19 @@ def test_translations_keep_the_placeholders(language: str) -> None:
             if found != allowed and not (message.pluralizable and found < allowed):
                 wrong.append(message.id)
     assert wrong == []
+
+
+@pytest.mark.parametrize("language", catalogue.LANGUAGES)
+def test_no_english_is_left_over(language: str) -> None:
+    left = [
+        form
+        for message in catalogue.load(language)
+        if message.id
+        for form in forms(message)
+        if (form in (message.id if isinstance(message.id, tuple) else (message.id,)) and form not in NAMES | COMMON[language])
+        or ENGLISH.search(form)
+    ]
+    assert left == []
 
 
 def test_templates_are_read_whatever_their_indentation() -> None:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.utils import translation
 
 from b24app.rest.errors import RULES, UNLISTED, UNLISTED_SERVER_FAULT, RestError
@@ -32,7 +33,7 @@ def test_a_sentence_says_what_happened_and_what_to_do_in_plain_words(rule: objec
 
 
 @pytest.mark.parametrize("code", [*codes.ALL, "NEVER_HEARD_OF"])
-@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("language", dict(settings.LANGUAGES))
 def test_a_sentence_that_speaks_of_the_code_shows_it(code: str, language: str) -> None:
     """Whoever is asked to tell support a code has to see it, wherever the sentence stands."""
     with translation.override(language):

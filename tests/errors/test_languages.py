@@ -1,8 +1,9 @@
-"""The same sentences in Russian."""
+"""The same sentences in the other languages."""
 
 import re
 
 import pytest
+from django.conf import settings
 from django.utils import translation
 
 from b24app.models import Portal
@@ -16,26 +17,33 @@ from tests.errors.said import sentence, toast, visible
 ROWS = {**RULES, "unlisted": UNLISTED, "unlisted server fault": UNLISTED_SERVER_FAULT}
 
 
+LANGUAGES = [code for code, _name in settings.LANGUAGES if code != "en"]
+
+
 @pytest.mark.parametrize("row", ROWS)
-def test_every_sentence_has_a_russian_translation(row: str) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_is_translated(language: str, row: str) -> None:
     with translation.override("en"):
         english = str(ROWS[row].message)
-    with translation.override("ru"):
-        russian = str(ROWS[row].message)
-    assert russian
-    assert russian != english
-    assert re.search("[а-яё]{3}", russian.lower())
-    assert english.count("%(code)s") == russian.count("%(code)s")
+    with translation.override(language):
+        translated = str(ROWS[row].message)
+    assert translated
+    assert translated != english
+    assert translated.endswith(".")
+    assert len(re.findall(r"[.!?](?:\s|$)", translated)) >= 2, "what happened, and what to do"
+    assert language != "ru" or re.search("[а-яё]{3}", translated.lower())
+    assert english.count("%(code)s") == translated.count("%(code)s")
 
 
-def test_different_sentences_stay_different() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_different_sentences_stay_different(language: str) -> None:
     """A translation copied to a wrong row would tell the wrong thing."""
     told: dict[str, set[str]] = {}
     for row in ROWS.values():
-        with translation.override("ru"):
-            russian = str(row.message)
+        with translation.override(language):
+            translated = str(row.message)
         with translation.override("en"):
-            told.setdefault(russian, set()).add(str(row.message))
+            told.setdefault(translated, set()).add(str(row.message))
     assert all(len(english) == 1 for english in told.values())
 
 
