@@ -75,7 +75,9 @@ class AskForm(forms.Form):
         required=False, label=_("Answer by"), widget=forms.DateInput(attrs={"class": "control", "type": "date"}, format="%Y-%m-%d")
     )
     time = forms.TimeField(
-        required=False, label=_("Time"), widget=forms.TimeInput(attrs={"class": "control", "type": "time"}, format="%H:%M")
+        required=False,
+        label=pgettext_lazy("time of day", "Time"),
+        widget=forms.TimeInput(attrs={"class": "control", "type": "time"}, format="%H:%M"),
     )
     reminds = forms.BooleanField(
         required=False, label=_("Remind those who have not answered"), widget=_tick(**{"data-shows": "ask-reminder"})

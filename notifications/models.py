@@ -22,7 +22,7 @@ class Dispatch(models.Model):
         RUNNING = "running", _("Running")
         PAUSED = "paused", _("Paused")
         DONE = "done", pgettext_lazy("state of a dispatch", "Done")
-        CANCELLED = "cancelled", _("Cancelled")
+        CANCELLED = "cancelled", pgettext_lazy("state of a dispatch", "Cancelled")
 
     # Sending goes on, or will by itself.
     UNDER_WAY = (State.QUEUED, State.RUNNING)
@@ -103,7 +103,7 @@ class Notification(models.Model):
         DELETED = "deleted", _("Deleted")
         CONFIRMED = "confirmed", _("Confirmed")
         DECLINED = "declined", _("Declined")
-        CANCELLED = "cancelled", _("Cancelled")
+        CANCELLED = "cancelled", pgettext_lazy("state of a notification", "Cancelled")
         EXPIRED = "expired", _("Expired")
 
     # In these states a copy is, or may be, in the recipient's feed.

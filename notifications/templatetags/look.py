@@ -1,7 +1,7 @@
 """How values look on the page: times as the portal writes them, initials and colours of people, colours of tags and states."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zlib import crc32
 
 from django import template
@@ -60,8 +60,14 @@ def when(moment: datetime | None) -> str:
     if local.year == today.year:
         day = dateformat.format(local, pgettext("day of this year, in Django's date format", "F j"))
     else:
-        day = dateformat.format(local, pgettext("day of another year, in Django's date format", "F j, Y"))
+        day = full_day(local)
     return _("%(day)s, %(time)s") % {"day": day, **at}
+
+
+@register.filter
+def full_day(day: date) -> str:
+    """A day with its year: "December 31, 2026"."""
+    return dateformat.format(day, pgettext("day of another year, in Django's date format", "F j, Y"))
 
 
 @register.filter
