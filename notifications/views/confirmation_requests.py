@@ -142,7 +142,8 @@ def request_file(request: FrameRequest, number: int) -> HttpResponseBase:
 
 
 def _find(request: FrameRequest, number: int) -> ConfirmationRequest:
-    return get_object_or_404(reporting.visible_to(request.person), dispatch=number)
+    # By the dispatch's own number: comparing the reference itself, Django lets numbers through that no database holds.
+    return get_object_or_404(reporting.visible_to(request.person), dispatch__pk=number)
 
 
 def _zone() -> ZoneInfo:
