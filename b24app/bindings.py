@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from b24app.models import Portal, PortalUser
+from b24app.pictures import picture
 from b24app.rest.calls import Answer, Call, Outcome
 from b24app.rest.client import PortalClient, as_person, as_portal
 from b24app.rest.errors import RestError
@@ -16,8 +17,6 @@ from b24app.rest.errors import RestError
 EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL")
 # Links into the app, `/marketplace/view/<code>/?params[…]=…` (doc: widgets/universal/app-url).
 LINKS = "REST_APP_URI"
-
-_PHOTO_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +114,10 @@ def _read_profile(answer: Answer) -> Profile:
     if not isinstance(told, dict):
         raise RestError("BAD_ANSWER")
     name = " ".join(part for part in (_text(told, "NAME"), _text(told, "LAST_NAME")) if part)
-    photo = _text(told, "PERSONAL_PHOTO")
     return Profile(
         name=name[:255],
         is_admin=told.get("ADMIN") in (True, "true", "Y", "1"),
-        photo=photo if photo.startswith(("https://", "http://")) and len(photo) <= _PHOTO_LENGTH else "",
+        photo=picture(_text(told, "PERSONAL_PHOTO")),
         time_zone=_text(told, "TIME_ZONE")[:64],
     )
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from django.utils.html import strip_tags
 
+from b24app.pictures import picture
 from notifications.bbcode import safe_link
 from notifications.shapes import integer, mapping, members, text
 
@@ -63,7 +64,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture: `preview` is what to show, `address` where it leads; both are safe or empty."""
+    """A picture: `preview` is what to show, `address` where it leads; both are safe, or empty where nothing can be shown or opened."""
 
     kind: ClassVar[str] = "picture"
     name: str
@@ -128,17 +129,19 @@ def _link(value: dict[str, Any], origin: str) -> Link:
         name=text(value.get("NAME")) or address,
         address=safe_link(address, origin),
         note=strip_tags(text(value.get("HTML"))) or text(value.get("DESC")),
-        preview=safe_link(text(value.get("PREVIEW")), origin),
+        preview=picture(text(value.get("PREVIEW")), origin),
     )
 
 
 def _person(value: dict[str, Any], origin: str) -> Person:
-    return Person(text(value.get("NAME")), safe_link(text(value.get("LINK")), origin), safe_link(text(value.get("AVATAR")), origin))
+    return Person(text(value.get("NAME")), safe_link(text(value.get("LINK")), origin), picture(text(value.get("AVATAR")), origin))
 
 
 def _picture(value: dict[str, Any], origin: str) -> Picture:
-    address = safe_link(text(value.get("LINK")), origin)
-    return Picture(text(value.get("NAME")), address, safe_link(text(value.get("PREVIEW")), origin) or address)
+    address = text(value.get("LINK"))
+    return Picture(
+        text(value.get("NAME")), safe_link(address, origin), picture(text(value.get("PREVIEW")), origin) or picture(address, origin)
+    )
 
 
 def _file(value: dict[str, Any], origin: str) -> File:

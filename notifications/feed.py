@@ -25,7 +25,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class FeedPerson:
-    """An author of notifications; `avatar` is an address or empty."""
+    """An author of notifications; `avatar` is the address that the portal told, perhaps a path of its own."""
 
     id: int
     name: str

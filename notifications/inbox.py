@@ -13,6 +13,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from b24app.models import Portal, PortalUser, Sender
+from b24app.pictures import picture
 from b24app.rest.client import LARGEST_BATCH, as_person, as_portal
 from b24app.rest.errors import RestError
 from notifications import answering, api, attach, ledger, people, tags
@@ -48,6 +49,7 @@ class Origin(StrEnum):
 class InboxItem:
     """One notification in the feed.
 
+    The author's `avatar` is an address that a page can load, or empty.
     `origin` is LEDGER when the app sent it (`row` is its row then), ELSEWHERE when other code of the same application or one of the
     portal's webhooks did (`sender` has their CLIENT_ID), PORTAL for everything else. `tag` and `sub_tag` are for people: as typed,
     without namespace.
@@ -276,6 +278,7 @@ def _item(
         origin, tag, sub_tag = Origin.ELSEWHERE, tags.strip(item.tag, sender), tags.strip(item.sub_tag, sender)
     else:
         origin, tag, sub_tag = Origin.PORTAL, item.tag, item.sub_tag
+    author = author and replace(author, avatar=picture(author.avatar, person.portal.origin))
     return InboxItem(item, author, origin, row, sender, tag, sub_tag, attach.read(item.attach, person.portal.origin))
 
 

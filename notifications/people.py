@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from b24app.models import Portal, PortalUser
+from b24app.pictures import picture
 from b24app.rest.calls import Answer, Call
 from b24app.rest.errors import RestError
 from notifications.shapes import LARGEST_ID, flag, integer, mapping, members, text
@@ -87,7 +88,7 @@ def store(portal: Portal, found: Sequence[Person]) -> dict[int, int]:
 
     A person without a name keeps the one that is known. At most STORED_AT_ONCE people.
     """
-    people = [PortalUser(portal=portal, user_id=person.id, name=person.name[:255], photo=person.photo[:500]) for person in found]
+    people = [PortalUser(portal=portal, user_id=person.id, name=person.name[:255], photo=person.photo) for person in found]
     PortalUser.objects.bulk_create(
         (person for person in people if person.name),
         update_conflicts=True,
@@ -103,7 +104,8 @@ def store_names(portal: Portal, found: dict[int, tuple[str, str]]) -> None:
     """Write names and photos into the rows of these people."""
     known = list(PortalUser.objects.filter(portal=portal, user_id__in=found))
     for person in known:
-        person.name, person.photo = (value[:limit] for value, limit in zip(found[person.user_id], (255, 500), strict=True))
+        name, person.photo = found[person.user_id]
+        person.name = name[:255]
     PortalUser.objects.bulk_update(known, ["name", "photo"])
 
 
@@ -111,7 +113,7 @@ def _names(answer: Answer) -> dict[int, tuple[str, str]]:
     if not isinstance(answer.result, list | dict):
         raise RestError("BAD_ANSWER")
     people = map(mapping, members(answer.result))
-    return {integer(fields.get("ID")): (_full_name(fields), text(fields.get("PERSONAL_PHOTO"))) for fields in people}
+    return {integer(fields.get("ID")): (_full_name(fields), picture(text(fields.get("PERSONAL_PHOTO")))) for fields in people}
 
 
 def _page(answer: Answer) -> Page:
@@ -133,7 +135,7 @@ def _person(fields: Mapping[str, Any]) -> Person:
     return Person(
         id=integer(fields.get("ID")),
         name=f"{text(fields.get('NAME'))} {text(fields.get('LAST_NAME'))}".strip(),
-        photo=text(fields.get("PERSONAL_PHOTO")),
+        photo=picture(text(fields.get("PERSONAL_PHOTO"))),
         is_active=flag(fields.get("ACTIVE")),
         is_employee=text(fields.get("USER_TYPE")) in ("", "employee"),
         email=text(fields.get("EMAIL")).strip().casefold(),
@@ -146,7 +148,7 @@ def _colleagues(answer: Answer) -> list[Found]:
         raise RestError("BAD_ANSWER")
     found = [fields for fields in map(mapping, members(answer.result)) if _is_colleague(fields)]
     return [
-        Found(integer(fields.get("ID")), _full_name(fields), text(fields.get("PERSONAL_PHOTO")), text(fields.get("WORK_POSITION")))
+        Found(integer(fields.get("ID")), _full_name(fields), picture(text(fields.get("PERSONAL_PHOTO"))), text(fields.get("WORK_POSITION")))
         for fields in found
     ]
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from devportal.feed import FROM_USER, SYSTEM, FeedItem, namespaced
 from devportal.rest.calls import PAGE, Call, RestError, intval, method, truthy, values
-from devportal.world import Person
+from devportal.world import Person, Portal
 
 ATTACH_CHARACTERS = 59_999
 """The most that is taken: 60,000 by the documentation (im.notify), fewer than 60,000 as observed in server source."""
 
 ATTACH_BLOCKS = frozenset({"USER", "LINK", "MESSAGE", "DELIMITER", "GRID", "IMAGE", "FILE", "HTML", "RICH_LINK"})
 ATTACH_SETTINGS = frozenset({"ID", "COLOR", "COLOR_TOKEN", "DESCRIPTION", "BLOCKS"})
+BLANK_AVATAR = "/bitrix/js/im/images/blank.gif"
 SHORTEST_SEARCH = 3
 MODULES = {
     "rest": ("Applications", {"rest_notify": "Notifications of applications", "rest_confirm": "Requests of applications"}),
@@ -229,8 +230,13 @@ def converted(text: str) -> str:
     return re.sub(r"\[URL=([^\]]+)\](.*?)\[/URL\]", r'<a href="\1" target="_blank">\2</a>', shown, flags=re.IGNORECASE)
 
 
-def user_card(person: Person) -> dict[str, Any]:
-    """An author as the `users` list shows it."""
+def user_card(portal: Portal, person: Person) -> dict[str, Any]:
+    """An author as the `users` list shows it.
+
+    A picture's address may be a path of the portal, and for none that of an empty file (observed in the messenger's own clients, which
+    read both; that it is older portals that do so is a guess).
+    """
+    avatar = person.photo or (BLANK_AVATAR if portal.old_answers else "")
     return {
         "id": person.id,
         "active": person.active,
@@ -239,8 +245,8 @@ def user_card(person: Person) -> dict[str, Any]:
         "last_name": person.last_name,
         "work_position": person.position,
         "color": "#1eb4aa",
-        "avatar": person.photo,
-        "avatar_hr": person.photo,
+        "avatar": avatar,
+        "avatar_hr": avatar,
         "gender": person.gender,
         "birthday": "",
         "extranet": person.external,
@@ -269,7 +275,7 @@ def _shown(call: Call, page: Iterable[FeedItem]) -> dict[str, Any]:
     convert = call.params.text("CONVERT_TEXT").upper() == "Y"
     return {
         "notifications": [item_fields(item, convert=convert) for item in items],
-        "users": [user_card(call.portal.people[author]) for author in authors],
+        "users": [user_card(call.portal, call.portal.people[author]) for author in authors],
     }
 
 

@@ -9,6 +9,7 @@ from pytest_django.fixtures import Settings
 from b24app import health
 from b24app.languages import django_language, interface_language
 from b24app.models import Portal, PortalUser
+from b24app.pictures import picture
 from b24app.roles import is_admin, may_see_all, may_send, may_send_to_many, may_take_back
 
 
@@ -44,6 +45,37 @@ def test_the_portals_choice_wins_over_the_language_it_was_opened_in() -> None:
     assert interface_language(Portal(language="ru")) == "ru"
     assert interface_language(Portal(language="ru"), "fr") == "en"
     assert interface_language(Portal(language="de", interface_language="ru"), "en") == "ru"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://cdn.example/a.png", "https://cdn.example/a.png"),
+        ("/upload/a.png", "https://portal.example/upload/a.png"),
+        ("//cdn.example/a.png", ""),
+        ("/\\cdn.example/a.png", ""),
+        ("/bitrix/js/im/images/blank.gif", ""),
+        ("https://portal.example/bitrix/js/im/images/blank.gif", ""),
+        ("http://cdn.example/a.png", ""),
+        ("mailto:a@portal.example", ""),
+        ("javascript:alert(1)", ""),
+        ("https://[", ""),
+        ("https://cdn.example/\n", "https://cdn.example/"),
+        ("https://cdn.example/a\n.png", ""),
+        ("https://cdn.example/" + "a" * 500, ""),
+        ("", ""),
+    ],
+)
+def test_only_pictures_that_a_page_can_load_are_shown(address: str, shown: str, settings: Settings) -> None:
+    """M19, M21: no dead pictures, and nothing that the page's own policy would block with an error in the console."""
+    settings.B24_ALLOW_HTTP = False
+    assert picture(address, "https://portal.example") == shown
+
+
+def test_portals_over_plain_http_have_pictures_too(settings: Settings) -> None:
+    settings.B24_ALLOW_HTTP = True
+    assert picture("/upload/a.png", "http://portal.example") == "http://portal.example/upload/a.png"
+    assert picture("/upload/a.png") == ""
 
 
 @pytest.mark.parametrize(("admin", "setting", "may"), [(True, "admins", True), (False, "admins", False), (False, "everyone", True)])

@@ -116,6 +116,21 @@ def test_where_items_come_from(portal: world.Portal, admin: PortalUser, webhook_
     }
 
 
+def test_authors_have_a_picture_only_where_there_is_one(portal: world.Portal, admin: PortalUser) -> None:
+    """A path of the portal is no path of ours, and an empty picture is none: otherwise the page would show a broken one."""
+    author = portal.people[2]
+    arrive(portal, author_id=author.id)
+    for told, old_answers, shown in (
+        ("/upload/author.png", False, f"{portal.url}/upload/author.png"),
+        ("https://cdn.example/author.png", False, "https://cdn.example/author.png"),
+        ("", True, ""),
+    ):
+        author.photo, portal.old_answers = told, old_answers
+        [item] = inbox.page(admin).items
+        assert item.author
+        assert item.author.avatar == shown
+
+
 def test_a_row_of_another_portal_is_no_origin(portal: world.Portal, admin: PortalUser, stranger: PortalUser, post: Send) -> None:
     post([1], author=stranger, tag="order")
     as_person(admin).run(api.notify(Notice(1, "same wire tag", tag="order|1")))

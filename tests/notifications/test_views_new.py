@@ -8,6 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
 
 from b24app.models import Portal, PortalUser, Sender
 from devportal import world
@@ -215,6 +216,15 @@ class TestPreview:
             browse, admin, attach='[{"LINK": {"NAME": "x", "LINK": "javascript:alert(1)"}}]', message="[url=javascript:1]y[/url]"
         )
         assert "javascript" not in page.split("attach-problem")[0]
+
+    def test_a_picture_that_the_page_may_not_load_is_a_link(self, browse: Browse, admin: PortalUser, settings: Settings) -> None:
+        settings.B24_ALLOW_HTTP = False
+        picture = '[{"IMAGE": {"NAME": "Plan", "LINK": "%s://cdn.example/plan.png"}}]'
+        assert '<img src="https://cdn.example/plan.png"' in self.preview(browse, admin, attach=picture % "https")
+        page = self.preview(browse, admin, attach=picture % "http")
+        assert "<img" not in page
+        assert '<a href="http://cdn.example/plan.png"' in page
+        assert ">Plan</a>" in page
 
     def test_warns_what_the_tag_replaces_and_whose(
         self, browse: Browse, admin: PortalUser, portal: world.Portal, post: Send, stand: Stand
