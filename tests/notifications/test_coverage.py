@@ -1,15 +1,19 @@
-"""Every method of the im.notify family exists in api.py and works against the stand-in, over HTTP."""
+"""Every method of the im.notify family exists in api.py, works against the stand-in over HTTP, and is behind some click."""
 
 import inspect
 from typing import Any
+from uuid import uuid4
 
-from b24app.models import PortalUser
+from django.test import Client
+
+from b24app.models import PortalUser, Sender
 from b24app.rest.calls import Call
 from b24app.rest.client import as_person
 from devportal import world
 from devportal.server import Stand
 from notifications import api
 from notifications.api import Notice, Reaction
+from tests.notifications.browse import Browse
 
 METHODS = {
     "notify": "im.notify",
@@ -75,3 +79,29 @@ def test_every_method_through_the_stand_in(stand: Stand, portal: world.Portal, a
 
     assert {call.method for call in called} == set(METHODS.values())
     assert {entry.method for entry in stand.log.entries} == set(METHODS.values())
+
+
+def test_every_method_is_behind_a_click(
+    stand: Stand, portal: world.Portal, admin: PortalUser, webhook_sender: Sender, app_sender: Sender, client: Client
+) -> None:
+    browse, me = Browse(client), admin.user_id
+    asked = portal.place_confirmation(portal.admin)
+    stand.log.clear()
+    for kind, sender in (("personal", app_sender), ("system", app_sender), ("personal", webhook_sender)):
+        sent = {"key": uuid4(), "type": kind, "sender": sender.pk, "message": "Words", "recipients": me, "names": admin.name}
+        browse.post(admin, "new/", **sent)
+    browse.get(admin, "inbox/")
+    browse.get(admin, "inbox/search/types/")
+    browse.get(admin, "inbox/search/", words="Words")
+    first = portal.feed(portal.admin)[-1].id
+    for path, form in (
+        (f"inbox/read/?id={first}&read=Y", {}),
+        (f"inbox/read-newer/?id={first}&read=Y", {}),
+        ("inbox/read-all/", {}),
+        ("inbox/answer/", {"id": first, "text": "Yes"}),
+        ("inbox/confirm/", {"id": asked.id, "value": "Y"}),
+        ("inbox/delete/", {"id": first}),
+    ):
+        browse.post(admin, path, **form)
+    assert {method for method in METHODS.values() if not stand.log.commands(method)} == set()
+    assert not [entry for entry in stand.log.entries if entry.code]
