@@ -12,6 +12,7 @@ from devportal.world import App
 from devportal.world import Portal as StandPortal
 from notifications.models import Notification
 from tests.browser.conftest import Desk, install
+from tests.browser.test_walk import expect_accessible
 
 # The page's own limit for the portal is 10 s.
 PORTAL_LIMIT_MS = 10_000
@@ -50,6 +51,7 @@ def test_a_failed_installation_is_tried_again_and_ends_in_the_app(desk: Desk, st
     alert = desk.frame.get_by_role("alert")
     expect(alert).to_be_visible()
     assert len(alert.inner_text()) > 20
+    expect_accessible(desk)
     assert not desk.portal.installations[desk.app.client_id].installed
     desk.frame.get_by_role("button", name="Try again").click()
     expect(desk.frame.get_by_role("heading", name="Tagged Notifications", exact=True)).to_be_visible()

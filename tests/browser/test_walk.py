@@ -106,6 +106,30 @@ def test_a_tag_typed_by_hand_confirms_an_invitation(installed: Desk) -> None:
     assert portal.feed(portal.admin) == []
 
 
+def test_confirming_with_the_keyboard_alone(installed: Desk) -> None:
+    frame, portal, page = installed.frame, installed.portal, installed.page
+    invitation = portal.place_confirmation(portal.admin)
+    opener = frame.get_by_role("button", name="Confirm by TAG")
+    opener.press("Enter")
+    dialog = frame.get_by_role("dialog")
+    expect(dialog.get_by_label("TAG", exact=True)).to_be_focused()
+    page.keyboard.type(invitation.tag)
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("heading", name="1 confirmation waits for you")).to_be_visible()
+    first = dialog.get_by_role("radio").first
+    for _ in range(10):
+        if first.evaluate("(radio) => radio === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(first).to_be_checked()
+    page.keyboard.press("Enter")
+    expect(dialog).to_contain_text("You are now a member")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+
+
 def test_nothing_to_confirm_says_why(installed: Desk) -> None:
     frame = installed.frame
     frame.get_by_role("button", name="Confirm by TAG").click()
@@ -259,6 +283,16 @@ def test_what_has_just_arrived_is_the_apps_own_from_the_first_moment(installed: 
     )
     frame.get_by_role("button", name="Delete by TAG").click()
     expect(frame.get_by_role("dialog")).to_contain_text("1 notification deleted")
+
+
+def test_an_opening_in_vain_says_why_inside_the_portal(installed: Desk, stand: Stand) -> None:
+    installed.portal.expire_tokens()
+    stand.faults.order(method="oauth.app_info", code="PAYMENT_REQUIRED", times=None)
+    installed.page.reload()
+    expect(installed.frame.get_by_role("heading", name="The app could not be opened")).to_be_visible()
+    expect(installed.frame.get_by_text("Ask a portal administrator to extend it in the Market")).to_be_visible()
+    expect_accessible(installed)
+    installed.expect_errors("403")
 
 
 def test_filtering_by_a_click_on_a_tag_and_by_words(installed: Desk) -> None:
