@@ -32,8 +32,9 @@ class Profile:
 def introduce(person: PortalUser, *, bind: bool) -> list[str]:
     """Learn who the person is, their departments, and the portal's plan and, with `bind`, bind events and links, all in one batch.
 
-    The batch is made with the person's token. Updates the person, the portal's license_family (it decides on the request budget) and its
-    bound_version. Returns the names of what could not be bound; raises RestError when the batch or `profile` failed.
+    The batch is made with the person's token. Updates the person, the portal's license_family (it decides on the request budget) and, where
+    the person turns out to be an admin, its bound_version: what others bind is bound for themselves alone (doc: events/event-bind).
+    Returns the names of what could not be bound; raises RestError when the batch or `profile` failed.
     """
     client = as_person(person)
     calls: dict[str, Call[Any]] = {
@@ -43,7 +44,6 @@ def introduce(person: PortalUser, *, bind: bool) -> list[str]:
     if "user" in person.portal.scopes:
         calls["departments"] = Call("user.current", {}, _read_departments, repeatable=True)
     outcomes = client.run_batch(calls | (_binding_calls() if bind else {}))
-    missing = _record(client, outcomes) if bind else []
     if license_family := outcomes["app"].value:
         Portal.objects.filter(pk=person.portal.pk).update(license_family=license_family)
         person.portal.license_family = license_family
@@ -55,7 +55,7 @@ def introduce(person: PortalUser, *, bind: bool) -> list[str]:
     if departments.error is None:
         person.departments = departments.value
     _save(person, profile.value)
-    return missing
+    return _record(client, outcomes) if bind and person.is_admin else []
 
 
 def rebind(portal: Portal) -> list[str]:

@@ -110,6 +110,7 @@ def main() -> None:
         )
         while all(process.poll() is None for process in processes):
             time.sleep(0.5)
+        raise SystemExit("A part of the demo has ended by itself, so the rest was stopped. What it said stands above.")
     except KeyboardInterrupt:
         pass
     finally:

@@ -76,6 +76,16 @@ def test_only_an_admin_installs(portal: StandPortal, app: App, browser_of: Brows
     assert "administrator" in answer["message"]
 
 
+def test_an_ordinary_person_changes_nothing_of_an_installation(installed: StandPortal, app: App, browser_of: Browser) -> None:
+    """The installer's address is open to whoever has a frame token: what is bound without rights is bound for that person alone."""
+    token = browser_of.open(installed.launch(app, installed.person)).context["frame_token"]
+    before = Portal.objects.values().get()
+    answer = browser_of.frame("/frame/install/", token).json()
+    assert not answer["ok"]
+    assert "administrator" in answer["message"]
+    assert Portal.objects.values().get() == before
+
+
 def test_the_installers_batch_needs_the_frame_token(portal: StandPortal, app: App, browser_of: Browser, stand: Stand) -> None:
     portal.install(app, portal.admin)
     browser_of.open(portal.launch(app, portal.admin, installer=True))
