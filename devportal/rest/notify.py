@@ -49,8 +49,7 @@ def system_add(call: Call) -> int | bool:
 
 
 def _send(call: Call, *, system: bool) -> int | bool:
-    if call.caller.kind == "session":
-        raise RestError("WRONG_AUTH_TYPE", "Access for this method not allowed by session authorization.", 403)
+    _refuse_session(call)
     user_id, message = call.params.integer("USER_ID"), call.params.text("MESSAGE").strip()
     if user_id <= 0:
         raise RestError("USER_ID_EMPTY", "User ID can't be empty")
@@ -79,6 +78,11 @@ def _send(call: Call, *, system: bool) -> int | bool:
         client_id=client_id,
     )
     return added.id
+
+
+def _refuse_session(call: Call) -> None:
+    if call.caller.kind == "session":
+        raise RestError("WRONG_AUTH_TYPE", "Access for this method not allowed by session authorization.", 403)
 
 
 def _client_id(call: Call) -> str:
@@ -385,16 +389,16 @@ def delete(call: Call) -> bool:
     params, store = call.params, call.portal.store
     if params.integer("ID") > 0:
         return store.delete(call.caller.person.id, params.integer("ID"))
-    tag, sub_tag = params.text("TAG"), params.text("SUB_TAG")
-    if call.caller.kind == "session" or not (tag or sub_tag):
-        raise RestError("PARAMS_ERROR", "Incorrect params")
+    _refuse_session(call)
     client_id = _client_id(call)
     if not client_id:
         raise RestError("ACCESS_DENIED", "Access denied! Client ID not specified", 403)
-    if tag:
+    if tag := params.text("TAG"):
         store.delete_tag(namespaced(client_id, tag))
-    else:
+    elif sub_tag := params.text("SUB_TAG"):
         store.delete_sub_tag(namespaced(client_id, sub_tag))
+    else:
+        raise RestError("PARAMS_ERROR", "Incorrect params")
     return True
 
 

@@ -119,7 +119,7 @@ class TestSending:
         session = {"sessid": portal.session_id(portal.admin)}
         rest = Rest(http, portal.client_endpoint)
         assert rest.error("im.notify", USER_ID=3, MESSAGE="x", **session) == (403, "WRONG_AUTH_TYPE")
-        assert rest.error("im.notify.delete", TAG="x", **session) == (400, "PARAMS_ERROR")
+        assert rest.error("im.notify.delete", TAG="x", **session) == (403, "WRONG_AUTH_TYPE")
         assert rest.result("im.notify.read.all", **session)["result"] is True
 
 
