@@ -5,6 +5,7 @@ nobody has to take it back. A second one about the same request takes the place 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -42,9 +43,16 @@ def close(person: PortalUser, request: ConfirmationRequest) -> bool:
     return bool(closed)
 
 
-def to_tell() -> list[int]:
-    """The ids of requests whose sender wishes to be told and has not been, of which there is something to tell now."""
-    return sorted({*_all_answered().values_list("pk", flat=True), *_past_deadline().values_list("pk", flat=True)})
+def portals_to_tell() -> list[int]:
+    """The ids of portals where somebody is to be told what came of a request."""
+    requests = (_all_answered(), _past_deadline())
+    return sorted({portal_id for each in requests for portal_id in each.values_list("dispatch__portal_id", flat=True)})
+
+
+def to_tell(portal_id: int) -> list[int]:
+    """The ids of the portal's requests whose sender wishes to be told and has not been, of which there is something to tell now."""
+    requests = (each.filter(dispatch__portal=portal_id) for each in (_all_answered(), _past_deadline()))
+    return sorted({request_id for each in requests for request_id in each.values_list("pk", flat=True)})
 
 
 def tell(request_id: int) -> bool:
@@ -81,9 +89,10 @@ def _tell(request: ConfirmationRequest, why: Why) -> bool:
     if not ConfirmationRequest.objects.filter(Q(**{column: None}), pk=request.pk, closed_at=None).update(**{column: now}):
         return False
     dispatch = request.dispatch
-    notice = api.Notice(dispatch.author.user_id, _words(request, why), tag=tags.report_tag(request.key))
+    call = api.system_add(api.Notice(dispatch.author.user_id, _words(request, why), tag=tags.report_tag(request.key)))
     try:
-        as_portal(dispatch.portal, background=True).run(api.system_add(notice))
+        # Its TAG makes it one that may be sent twice.
+        as_portal(dispatch.portal, background=True).run(replace(call, repeatable=True))
     except RestError as error:
         if not error.unknown_outcome and _may_pass(error):
             _give_back(request, column, now)

@@ -294,7 +294,7 @@ class _Run:
                 self._portal.refresh_from_db(fields=["state"])
         elif setback.policy is Policy.PORTAL_UNUSABLE:
             self._stop(probe_at=timezone.now() + PROBE)
-        elif setback.code != "OPERATION_TIME_LIMIT" and (setback.unknown_outcome or setback.policy is Policy.RETRY_LATER):
+        elif setback.concerns_portal:
             until = timezone.now() + min(FIRST_WAIT * 2 ** min(self._failures, 20), LONGEST_WAIT)
             self._stop(failures=min(self._failures + 1, 1000), resume_at=until)
         # Any other is the dispatch's own: it is paused, or its method is.

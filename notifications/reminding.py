@@ -90,7 +90,10 @@ def remind(person: PortalUser, request: ConfirmationRequest) -> Reminded:
 
 
 def step(request_id: int) -> bool:
-    """Remind up to 50 people in the background, while the request is open. Returns whether there is more to do right away."""
+    """Remind up to 50 people in the background, while the request is open. Returns whether to go on right away.
+
+    Not where nobody was reached: the portal may be silent, and others wait for this worker.
+    """
     request = _under_way().filter(pk=request_id).first()
     if request is None:
         return False
@@ -105,7 +108,7 @@ def step(request_id: int) -> bool:
         return False
     if not came:
         _end_if_through(request)
-    return bool(came)
+    return any(came)
 
 
 def begin_due() -> None:

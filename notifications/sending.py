@@ -104,7 +104,7 @@ def settle(portal_id: int) -> int:
     """Send the due rows of one portal again, a batch per dispatch at a time. Returns how many were sent.
 
     What a process that died left behind may have arrived, so it is of unknown fate too. Rows are claimed with a conditional UPDATE, so
-    that any number of workers share the work.
+    that any number of workers share the work. On a portal that is silent the rest waits for the next run.
     """
     _hand_on(portal_id)
     settled = 0
@@ -112,7 +112,10 @@ def settle(portal_id: int) -> int:
     for dispatch_id in due.order_by("dispatch_id").values_list("dispatch_id", flat=True).distinct():
         while settled < MOST_AT_ONCE and (numbers := _claim(_due(timezone.now()).filter(dispatch=dispatch_id), LEASE)):
             settled += len(numbers)
-            if deliver(numbers) is not None:
+            setback = deliver(numbers)
+            if setback is not None and setback.concerns_portal:
+                return settled
+            if setback is not None:
                 break
     return settled
 

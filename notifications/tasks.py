@@ -87,15 +87,17 @@ def remind_request(request_id: int) -> None:
 
 @db_periodic_task(crontab(minute="*"))
 def tell_senders() -> None:
-    """Find the requests whose senders are to be told what came of them; a portal that is slow keeps no other waiting."""
-    for request_id in closing.to_tell():
-        tell_sender(request_id)
+    """Find the portals where senders are to be told what came of their requests; one that is slow keeps no other waiting."""
+    for portal_id in closing.portals_to_tell():
+        tell_portal(portal_id)
 
 
 @db_task()
-def tell_sender(request_id: int) -> None:
-    """Tell the sender of one request that everybody has answered, or that the time is over."""
-    closing.tell(request_id)
+def tell_portal(portal_id: int) -> None:
+    """Tell the senders of one portal that everybody has answered, or that the time is over; after a failure the rest in a minute."""
+    for request_id in closing.to_tell(portal_id):
+        if not closing.tell(request_id):
+            return
 
 
 @db_periodic_task(crontab(minute="*"))

@@ -4,7 +4,7 @@ By id a call reaches only the caller's own feed, by TAG every recipient's (bitri
 one copy; but a newer notification may have taken over a typed TAG, and then only the id still means the answered one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -15,7 +15,7 @@ from b24app.rest import budget
 from b24app.rest.calls import Call
 from b24app.rest.client import LARGEST_BATCH, PortalClient, as_person
 from b24app.rest.deadline import request_limit
-from b24app.rest.errors import Policy, RestError
+from b24app.rest.errors import RestError
 from notifications import api, recording
 from notifications.models import Answer, Notification
 from notifications.senders import client_for_tags, client_id
@@ -61,11 +61,21 @@ def portals_to_tidy() -> list[int]:
 
 
 def tidy(portal_id: int) -> int:
-    """Take one portal's due notifications out of feeds; returns how many are out. What fails is due again later, each time later."""
+    """Take one portal's due notifications out of feeds; returns how many are out. What fails is due again later, each time later.
+
+    On a portal that is silent the rest waits for the next run.
+    """
     due = _due().filter(notification__portal=portal_id).order_by("id")
     related = ("notification__portal", "notification__sender__portal", "notification__recipient__portal")
     found = list(due.select_related(*related)[:MOST_AT_ONCE])
-    return sum(_tidy(part) for part in _parts(found) if _take(part))
+    tidied = 0
+    for part in _parts(found):
+        if _take(part):
+            gone, is_silent = _tidy(part)
+            tidied += gone
+            if is_silent:
+                break
+    return tidied
 
 
 def _due() -> QuerySet[Answer]:
@@ -89,19 +99,30 @@ def _take(answers: Sequence[Answer]) -> int:
     return due.update(tidy_attempts=F("tidy_attempts") + 1, tidy_after=now + FIRST_WAIT)
 
 
-def _tidy(answers: Sequence[Answer]) -> int:
-    """Delete these notifications, all of one sender, and note what came of each."""
-    rows = [each.notification for each in answers]
-    named = _named_by_tag(rows)
+def _tidy(answers: Sequence[Answer]) -> tuple[int, bool]:
+    """Delete these notifications, all of one sender, and note what came of each; how many are gone, and whether the portal is silent."""
     gone: set[int] = set()
-    # By TAG one call as an administrator serves 50 people, where each person's own token would take a call of its own.
-    if len(named) > 1:
-        gone = _delete_together([row for row in rows if row.pk in named])
-        rows = [row for row in rows if row.pk not in named]
-    gone |= {row.pk for row in rows if _delete_alone(row, by_tag=row.pk in named)}
+    is_silent = False
+    try:
+        for some in _deleted([each.notification for each in answers]):
+            gone |= some
+    except RestError:
+        is_silent = True
     _done([each for each in answers if each.notification_id in gone])
     _put_off([each for each in answers if each.notification_id not in gone])
-    return len(gone)
+    return len(gone), is_silent
+
+
+def _deleted(rows: Sequence[Notification]) -> Iterator[set[int]]:
+    """The numbers of those of the rows that are out of their feeds, call by call. Raises RestError when the portal is silent."""
+    named = _named_by_tag(rows)
+    # By TAG one call as an administrator serves 50 people, where each person's own token would take a call of its own.
+    together = named if len(named) > 1 else set()
+    if together:
+        yield _delete_together([row for row in rows if row.pk in together])
+    for row in rows:
+        if row.pk not in together and _delete_alone(row, by_tag=row.pk in named):
+            yield {row.pk}
 
 
 def _named_by_tag(rows: Sequence[Notification]) -> set[int]:
@@ -118,17 +139,22 @@ def _named_by_tag(rows: Sequence[Notification]) -> set[int]:
 
 
 def _delete_together(rows: Sequence[Notification]) -> set[int]:
-    """The numbers of those rows that are out of every feed now."""
+    """The numbers of those rows that are out of every feed now. Raises RestError when the portal is silent."""
     sender = rows[0].sender
     try:
         outcomes = client_for_tags(sender).run_batch({str(row.pk): _by_tag(row) for row in rows})
-    except RestError:
+    except RestError as error:
+        if error.concerns_portal:
+            raise
         return set()
     return {row.pk for row in rows if outcomes[str(row.pk)].value}
 
 
 def _delete_alone(row: Notification, *, by_tag: bool) -> bool:
-    """Whether the row is out of its recipient's feed now: by its id with their own token, else by TAG where that may be."""
+    """Whether the row is out of its recipient's feed now: by its id with their own token, else by TAG where that may be.
+
+    Raises RestError when the portal is silent.
+    """
     ways: list[tuple[PortalClient, Call[bool]]] = []
     if _has_id(row):
         ways.append((as_person(row.recipient, background=True), api.delete(row.portal_notification_id)))
@@ -138,8 +164,8 @@ def _delete_alone(row: Notification, *, by_tag: bool) -> bool:
         try:
             client.run(call)
         except RestError as error:
-            if error.policy is Policy.RETRY_LATER:
-                return False
+            if error.concerns_portal:
+                raise
         else:
             # Also where the portal answers false: it was not there any more.
             return True

@@ -69,6 +69,12 @@ class RestError(Exception):
         return self.rule.policy
 
     @property
+    def concerns_portal(self) -> bool:
+        """Whether the portal as a whole cannot be reached or used now, so that any other call would fare no better."""
+        passes = self.unknown_outcome or self.policy is Policy.RETRY_LATER
+        return self.policy is Policy.PORTAL_UNUSABLE or (passes and self.code != "OPERATION_TIME_LIMIT")
+
+    @property
     def message(self) -> str:
         """The translated sentence for people."""
         return _with_code(self.rule, self.code)

@@ -376,6 +376,34 @@ def test_tidying_waits_longer_each_time_and_ends(stand: Stand, admin: PortalUser
     assert tidying.portals_to_tidy() == []
 
 
+@pytest.mark.parametrize("together", [1, 2])
+def test_a_silent_portal_is_asked_once_in_a_run(
+    stand: Stand,
+    portal: world.Portal,
+    join: Join,
+    admin: PortalUser,
+    colleague: PortalUser,
+    second: PortalUser,
+    monkeypatch: pytest.MonkeyPatch,
+    together: int,
+) -> None:
+    """Any call there may take a minute, and whoever waits for this worker waits for each of them."""
+    monkeypatch.setattr(tidying, "LARGEST_BATCH", together)
+    people = (colleague, second, join(portal, portal.people[6]))
+    dispatch = ask(admin, *people)
+    budget.fill(admin.portal)
+    for person in people:
+        answering.answer(person, key_of(dispatch), "Y")
+    Bucket.objects.update(level=0)
+    stand.faults.order(kind="cut_before", times=None)
+    stand.log.clear()
+    assert tidy() == 0
+    assert len({(entry.method, entry.who) for entry in stand.log.entries}) == 1
+    assert Answer.objects.filter(tidy_attempts=1).count() == together
+    stand.faults.clear()
+    assert tidy() == 3
+
+
 def test_a_portal_that_does_not_work_is_left_alone(stand: Stand, admin: PortalUser, colleague: PortalUser) -> None:
     """The app was removed and installed again: what was asked before can still be answered, and is tidied once it works."""
     dispatch = ask(admin, colleague)

@@ -7,7 +7,9 @@ import pytest
 from django.utils import timezone
 
 from b24app.models import Portal, PortalUser
+from b24app.rest import repeating
 from devportal import world
+from devportal.faults import FaultKind
 from devportal.server import Stand
 from notifications import answering, closing, inbox, ledger, tasks
 from notifications.models import ConfirmationRequest, Dispatch, Notification
@@ -36,6 +38,10 @@ def answered(admin: PortalUser, colleague: PortalUser, second: PortalUser) -> Co
 def told(portal: world.Portal) -> list[str]:
     """What the sender's feed has."""
     return [item.text for item in portal.feed(portal.admin)]
+
+
+def to_tell() -> list[int]:
+    return [request_id for portal_id in closing.portals_to_tell() for request_id in closing.to_tell(portal_id)]
 
 
 def past_deadline(request: ConfirmationRequest) -> None:
@@ -85,9 +91,9 @@ def test_in_the_inbox_it_is_the_portals_own(portal: world.Portal, admin: PortalU
 def test_at_the_deadline(portal: world.Portal, admin: PortalUser, colleague: PortalUser) -> None:
     request = ask(admin, [colleague.user_id, 4, 6])
     answer(request, colleague)
-    assert closing.to_tell() == []
+    assert to_tell() == []
     past_deadline(request)
-    assert closing.to_tell() == [request.pk]
+    assert to_tell() == [request.pk]
     tasks.tell_senders.call_local()
     [text] = told(portal)
     assert "The time for answering your request is over." in text
@@ -100,7 +106,7 @@ def test_one_message_per_request(portal: world.Portal, answered: ConfirmationReq
     """Whoever knows that all have answered learns nothing at the deadline."""
     tasks.tell_senders.call_local()
     past_deadline(answered)
-    assert closing.to_tell() == []
+    assert to_tell() == []
 
 
 @pytest.mark.parametrize("state", [*Notification.LIVE, State.EXPIRED])
@@ -109,7 +115,7 @@ def test_not_while_somebody_may_still_answer(answered: ConfirmationRequest, stat
     assert row is not None
     row.pk, row.state = None, state
     row.save()
-    assert closing.to_tell() == []
+    assert to_tell() == []
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.DELETED, State.REPLACED, State.CANCELLED])
@@ -118,18 +124,18 @@ def test_who_has_it_no_more_is_not_waited_for(answered: ConfirmationRequest, sta
     assert row is not None
     row.pk, row.state = None, state
     row.save()
-    assert closing.to_tell() == [answered.pk]
+    assert to_tell() == [answered.pk]
 
 
 def test_not_when_all_of_it_was_taken_back(admin: PortalUser) -> None:
     request = ask(admin, [3])
     ledger.close(request.dispatch.notifications.all(), State.DELETED)
-    assert closing.to_tell() == []
+    assert to_tell() == []
 
 
 def test_not_before_all_is_sent(answered: ConfirmationRequest) -> None:
     Dispatch.objects.update(state=Dispatch.State.RUNNING)
-    assert closing.to_tell() == []
+    assert to_tell() == []
 
 
 @pytest.mark.parametrize(
@@ -139,7 +145,7 @@ def test_not_before_all_is_sent(answered: ConfirmationRequest) -> None:
 def test_by_choice_once_and_not_when_it_was_closed(answered: ConfirmationRequest, change: dict[str, object]) -> None:
     past_deadline(answered)
     ConfirmationRequest.objects.update(**change)
-    assert closing.to_tell() == []
+    assert to_tell() == []
     assert not closing.tell(answered.pk)
 
 
@@ -155,27 +161,47 @@ def test_a_busy_portal_is_told_later(portal: world.Portal, stand: Stand, answere
     stand.faults.order(method="im.notify.system.add", code="OPERATION_TIME_LIMIT", times=1)
     assert not closing.tell(answered.pk)
     assert told(portal) == []
-    assert closing.to_tell() == [answered.pk]
+    assert to_tell() == [answered.pk]
 
 
-def test_what_may_have_arrived_is_not_told_again(portal: world.Portal, stand: Stand, answered: ConfirmationRequest) -> None:
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
+def test_what_may_have_arrived_is_told_again_at_once(
+    portal: world.Portal, stand: Stand, answered: ConfirmationRequest, kind: FaultKind
+) -> None:
+    """Its TAG lets the second take the place of the first (bitrix24.md 6.3)."""
+    stand.faults.order(method="im.notify.system.add", kind=kind)
+    assert closing.tell(answered.pk)
+    assert len(told(portal)) == 1
+
+
+def test_a_silent_portal_is_asked_once_in_a_run(stand: Stand, admin: PortalUser, answered: ConfirmationRequest) -> None:
+    """Any call there may take a minute, and whoever waits for this worker waits for each of them."""
+    past_deadline(ask(admin, [3]))
+    stand.faults.order(method="im.notify.system.add", code="INTERNAL_SERVER_ERROR", times=None)
+    stand.log.clear()
+    tasks.tell_senders.call_local()
+    assert stand.log.count("im.notify.system.add") == repeating._MOST_TRIES
+    assert len(to_tell()) == 2
+
+
+def test_what_may_have_arrived_is_not_told_for_ever(portal: world.Portal, stand: Stand, answered: ConfirmationRequest) -> None:
     stand.faults.order(method="im.notify.system.add", kind="cut_after", times=None)
     assert not closing.tell(answered.pk)
     assert len(told(portal)) == 1
-    assert closing.to_tell() == []
+    assert to_tell() == []
 
 
 def test_a_portal_that_refuses_is_not_asked_for_ever(stand: Stand, answered: ConfirmationRequest) -> None:
     stand.faults.order(method="im.notify.system.add", code="insufficient_scope")
     assert not closing.tell(answered.pk)
-    assert closing.to_tell() == []
+    assert to_tell() == []
 
 
 def test_a_portal_that_is_kept_out_is_told_when_it_is_back(portal: world.Portal, answered: ConfirmationRequest) -> None:
     Portal.objects.update(state=Portal.State.SUSPENDED)
-    assert closing.to_tell() == []
+    assert to_tell() == []
     Portal.objects.update(state=Portal.State.ACTIVE)
-    assert closing.to_tell() == [answered.pk]
+    assert to_tell() == [answered.pk]
 
 
 def test_a_portal_that_has_moved(portal: world.Portal, answered: ConfirmationRequest) -> None:

@@ -299,6 +299,21 @@ def test_a_busy_portal_is_reminded_later_and_a_refusing_one_never(stand: Stand, 
     stand.faults.clear()
 
 
+def test_a_silent_portal_is_asked_once_in_a_run(stand: Stand, many: ConfirmationRequest) -> None:
+    """Any call there may take a minute, and whoever waits for this worker waits for each of them."""
+    reminding.remind(many.dispatch.author, many)
+    stand.faults.order(method="batch", kind="cut_before", times=None)
+    tasks.remind.call_local()
+    assert stand.log.count("batch") == 1
+    stand.faults.clear()
+    tasks.remind.call_local()
+    workers_die()
+    tasks.settle.call_local()
+    assert set(states(many.dispatch).values()) == {State.SENT}
+    assert reminded(stand.portals[2]) == Notification.objects.count() - 50, "who was in the first got the text itself again"
+    assert again(many).reminding_since is None
+
+
 def test_a_reminder_ends_with_the_request(stand: Stand, many: ConfirmationRequest) -> None:
     reminding.remind(many.dispatch.author, many)
     ConfirmationRequest.objects.update(deadline=timezone.now())

@@ -196,6 +196,22 @@ def test_a_send_of_unknown_fate_is_settled_without_doubling(
     assert settle() == 0
 
 
+def test_a_silent_portal_is_asked_once_in_a_run(stand: Stand, admin: PortalUser) -> None:
+    """Any call there may take a minute, and whoever waits for this worker waits for each of them."""
+    stand.faults.order(method="batch", kind="cut_before", times=None)
+    for person in (3, 4, 5):
+        send(admin, [person], HELLO, uuid4())
+    due_now()
+    stand.log.clear()
+    settle()
+    assert len(stand.log.entries) == 1
+    settle()
+    assert len(stand.log.entries) == 2, "the next one's turn"
+    stand.faults.clear()
+    due_now()
+    assert settle() == 3
+
+
 def test_a_process_that_died_leaves_rows_that_are_handed_on(portal: world.Portal, admin: PortalUser, post: Send) -> None:
     dispatch = post([3])
     dispatch.notifications.update(state=State.SENDING, lease_until=timezone.now() - timedelta(seconds=1))
