@@ -1,9 +1,9 @@
 """Background work on the ledger. Tasks carry ids only: what is due stands in the rows."""
 
+import logging
 from datetime import timedelta
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task
@@ -12,8 +12,10 @@ from b24app.models import Portal, PortalUser
 from b24app.queue import leaving
 from b24app.rest.client import as_portal
 from b24app.rest.errors import RestError
-from notifications import closing, counts, lane, ledger, people, preparing, reminding, sending, tidying, warning
+from notifications import closing, counts, erasing, lane, ledger, people, preparing, reminding, sending, tidying, warning
 from notifications.models import Dispatch, Notification
+
+logger = logging.getLogger(__name__)
 
 BATCHES_IN_TURN = 10
 """Batches of reminders in one task."""
@@ -133,14 +135,22 @@ def discard_old_preparations() -> int:
 
 
 @db_periodic_task(crontab(minute="*/5"))
-def name_people() -> int:
-    """Fetch the names of recent recipients whom a full batch left nameless; returns how many were found."""
-    recent = Notification.objects.filter(recipient=OuterRef("pk"), created_at__gte=timezone.now() - timedelta(hours=1))
-    nameless = PortalUser.objects.filter(Exists(recent), name="", portal__state=Portal.State.ACTIVE).select_related("portal")
-    by_portal: dict[Portal, list[int]] = {}
-    for person in nameless:
-        by_portal.setdefault(person.portal, []).append(person.user_id)
-    return sum(_name(portal, user_ids[: people.PAGE]) for portal, user_ids in by_portal.items())
+def name_people() -> None:
+    """Find the portals with recent recipients whom a full batch left nameless; a portal that is slow keeps no other waiting."""
+    for portal_id in _nameless().order_by("portal").values_list("portal", flat=True).distinct():
+        name_people_of(portal_id)
+
+
+@db_task()
+def name_people_of(portal_id: int) -> None:
+    """Fetch the names of some of a portal's nameless recipients; the next run goes on."""
+    portal = Portal.objects.get(pk=portal_id)
+    nameless = list(_nameless().filter(portal=portal).order_by("pk").values_list("user_id", flat=True)[: people.PAGE])
+    try:
+        people.store_names(portal, as_portal(portal, background=True).run(people.names(nameless)))
+    except RestError as error:
+        # Names are a comfort: the next run tries again, and the list shows the numbers until then.
+        logger.info("Names of portal %s could not be had: %s", portal_id, error.code)
 
 
 @db_periodic_task(crontab(minute="*"))
@@ -161,28 +171,11 @@ def expire() -> int:
 
 @db_periodic_task(crontab(hour="3", minute="20"))
 def keep_retention() -> int:
-    """Erase what is older than each portal's retention allows; returns how many rows of the ledger."""
-    return sum(_erase(portal) for portal in Portal.objects.all())
+    """Erase what is older than each portal's retention allows; returns how many notifications."""
+    return sum(erasing.erase_old(portal) for portal in Portal.objects.all())
 
 
-def _name(portal: Portal, user_ids: list[int]) -> int:
-    try:
-        found = as_portal(portal, background=True).run(people.names(user_ids))
-    except RestError:
-        # Names are a comfort: the next run tries again, and the list shows the numbers until then.
-        return 0
-    people.store_names(portal, found)
-    return len(found)
-
-
-def _erase(portal: Portal) -> int:
-    oldest = timezone.now() - timedelta(days=portal.retention_days)
-    with transaction.atomic():
-        old = ledger.for_portal(portal).filter(created_at__lt=oldest)
-        shortened = set(old.order_by().values_list("dispatch_id", flat=True).distinct())
-        erased, _per_model = old.delete()
-        empty = Dispatch.objects.filter(portal=portal, created_at__lt=oldest, notifications=None)
-        counts.forget(empty)
-        empty.delete()
-        ledger.changed(shortened)
-    return erased
+def _nameless() -> QuerySet[PortalUser]:
+    """Recipients of the last hour whose names are not known."""
+    recent = Notification.objects.filter(recipient=OuterRef("pk"), created_at__gte=timezone.now() - timedelta(hours=1))
+    return PortalUser.objects.filter(Exists(recent), name="", portal__state=Portal.State.ACTIVE)

@@ -1,15 +1,18 @@
 """The ledger's background work."""
 
+import tracemalloc
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 
 from b24app.models import Portal, PortalUser
 from devportal import world
 from devportal.server import Stand
-from notifications import tasks
-from notifications.models import Dispatch, Notification, TagGroup
+from notifications import erasing, tasks
+from notifications.models import Answer, ConfirmationRequest, Dispatch, Notification, TagGroup
 from tests.notifications.conftest import Join, Send, states
+from tests.notifications.dispatched import plant
 
 State = Notification.State
 
@@ -66,10 +69,11 @@ def test_a_full_batch_leaves_the_names_to_the_background(stand: Stand, join: Joi
     author = join(large, large.admin)
     post(list(range(3, 53)), author=author)
     assert PortalUser.objects.filter(portal=author.portal, name="").count() == 50
-    assert tasks.name_people.call_local() == 50
+    tasks.name_people.call_local()
+    assert not PortalUser.objects.filter(portal=author.portal, name="").exists()
     assert PortalUser.objects.get(portal=author.portal, user_id=52).name == large.people[52].full_name
     stand.log.clear()
-    assert tasks.name_people.call_local() == 0
+    tasks.name_people.call_local()
     assert not stand.log.entries
 
 
@@ -77,4 +81,41 @@ def test_names_that_cannot_be_had_are_left_for_later(stand: Stand, portal: world
     large = stand.portals[2]
     post(list(range(3, 53)), author=join(large, large.admin))
     stand.faults.order(method="user.get", code="INSUFFICIENT_SCOPE")
-    assert tasks.name_people.call_local() == 0
+    tasks.name_people.call_local()
+    assert PortalUser.objects.filter(name="").count() == 50
+    tasks.name_people.call_local()
+    assert not PortalUser.objects.filter(name="").exists()
+
+
+def test_old_rows_are_erased_without_being_read(admin: PortalUser) -> None:
+    """A portal that keeps less from now on may have a million too many."""
+    Portal.objects.update(retention_days=30)
+    admin.portal.refresh_from_db()
+    dispatch = plant(admin, {State.CONFIRMED: 3000}, state=Dispatch.State.DONE)
+    request = ConfirmationRequest.objects.create(dispatch=dispatch, buttons=[])
+    now = timezone.now()
+    Answer.objects.bulk_create(
+        Answer(request=request, notification=row, value="Y", label="Confirm", answered_at=now) for row in dispatch.notifications.all()
+    )
+    Dispatch.objects.update(created_at=now - timedelta(days=31))
+    Notification.objects.update(created_at=now - timedelta(days=31))
+    tracemalloc.start()
+    try:
+        erased = tasks.keep_retention.call_local()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+    assert erased == 3000
+    for model in (Dispatch, Notification, ConfirmationRequest, Answer):
+        assert not model.objects.exists()
+
+
+def test_old_dispatches_are_erased_some_at_a_time(admin: PortalUser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasing, "AT_ONCE", 2)
+    for _dispatch in range(5):
+        plant(admin, {State.SENT: 1}, state=Dispatch.State.DONE)
+    Dispatch.objects.update(created_at=timezone.now() - timedelta(days=400))
+    Notification.objects.update(created_at=timezone.now() - timedelta(days=400))
+    assert tasks.keep_retention.call_local() == 5
+    assert not Dispatch.objects.exists()
