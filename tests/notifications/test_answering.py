@@ -14,13 +14,14 @@ from b24app.models import Bucket, Portal, PortalUser, Sender
 from b24app.rest import budget
 from devportal import world
 from devportal.server import Stand
-from notifications import answering, recording, sending, tasks, tidying
+from notifications import answering, recording, revoking, sending, tasks, tidying
 from notifications.answering import Status
 from notifications.ask import Ask, Button, Means, Reason
 from notifications.errors import InvalidInput
 from notifications.models import Answer, ConfirmationRequest, Dispatch, Notification
 from notifications.sending import Draft
 from tests.notifications.conftest import Join, states
+from tests.processes import until
 
 State = Notification.State
 BUTTONS = (
@@ -314,6 +315,28 @@ def test_what_arrives_after_its_answer_is_tidied_too(stand: Stand, portal: world
     assert given.notification.portal_notification_id is not None
     assert tidy() == 1
     assert in_feed(portal, colleague) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_answers_while_it_is_deleted_by_tag_has_answered(stand: Stand, portal: world.Portal, join: Join) -> None:
+    """The portal has deleted all copies, and its answer is still on its way to the ledger."""
+    author, first, late = (join(portal, person) for person in (portal.admin, portal.person, portal.people[5]))
+    dispatch = ask(author, first, late, tag="rules")
+    stand.faults.order(method="im.notify.delete", kind="slow")
+
+    def click() -> None:
+        revoking.delete(author, "tag", "rules")
+        connection.close()
+
+    deleting = threading.Thread(target=click)
+    deleting.start()
+    until(lambda: not in_feed(portal, first) and not in_feed(portal, late))
+    assert answering.answer(first, key_of(dispatch), "Y").status is Status.ANSWERED
+    stand.faults.release()
+    deleting.join()
+    assert answering.answer(late, key_of(dispatch), "Y").status is Status.TAKEN_BACK
+    assert states(dispatch) == {first.user_id: State.CONFIRMED, late.user_id: State.DELETED}
+    assert Answer.objects.get().tidied_at is not None
 
 
 def test_a_muted_recipient_answers_from_the_inbox(portal: world.Portal, admin: PortalUser, colleague: PortalUser) -> None:
