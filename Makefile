@@ -14,6 +14,7 @@ help:
 	@echo "make demo      install, migrate and start the app, its worker and the stand-in portals"
 	@echo "make test      the whole suite, browser tests included (DATABASE_URL=postgres://... for PostgreSQL)"
 	@echo "make check     lint, types, layers, migrations, deployment settings"
+	@echo "make bench     measure: sending, clicks meanwhile, answers, the ledger"
 	@echo "make chaos     2,000 notifications while their workers are killed twenty times, and what came of it"
 	@echo "make messages  collect texts for translation into locale/"
 
