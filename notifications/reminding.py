@@ -43,12 +43,14 @@ State = Notification.State
 class Reminded:
     """What came of asking for a reminder.
 
-    `sent` were reminded now, or will be in the background; `recent` had a reminder within PAUSE; `failed` could not be reminded.
+    `sent` were reminded now, or will be in the background; `recent` had a reminder within PAUSE; `failed` could not be reminded; of those
+    who are `uncertain` the portal did not say: they are sent the same again by themselves (sending.settle).
     """
 
     sent: int
     recent: int
     failed: int = 0
+    uncertain: int = 0
     in_background: bool = False
 
 
@@ -84,9 +86,10 @@ def remind(person: PortalUser, request: ConfirmationRequest) -> Reminded:
         _end(request)
         raise
     _end_if_through(request)
-    if reached := came.count(True):
+    reached, uncertain = sum(map(_has_arrived, came)), sum(map(_is_uncertain, came))
+    if reached:
         _note(person, request, reached)
-    return Reminded(reached, max(0, waiting - due), came.count(False))
+    return Reminded(reached, max(0, waiting - due), len(came) - reached - uncertain, uncertain)
 
 
 def step(request_id: int) -> bool:
@@ -108,7 +111,7 @@ def step(request_id: int) -> bool:
         return False
     if not came:
         _end_if_through(request)
-    return any(came)
+    return any(map(_has_arrived, came))
 
 
 def begin_due() -> None:
@@ -188,8 +191,8 @@ def _claim(request: ConfirmationRequest) -> tuple[list[Notification], dict[int, 
     return claimed, before
 
 
-def _remind(client_for: Callable[[Notification], PortalClient], request: ConfirmationRequest) -> list[bool]:
-    """Remind a batch of those who are due; whether each was reached. Raises RestError when certainly nobody was: then nothing changed."""
+def _remind(client_for: Callable[[Notification], PortalClient], request: ConfirmationRequest) -> list[Outcome[int | None]]:
+    """Remind a batch of those who are due; what came of each. Raises RestError when certainly nobody was reached: then nothing changed."""
     rows, before = _claim(request)
     if not rows:
         return []
@@ -202,7 +205,15 @@ def _remind(client_for: Callable[[Notification], PortalClient], request: Confirm
             raise
         outcomes = {str(row.pk): Outcome(error=error) for row in rows}
     _record(client, request, rows, outcomes)
-    return [outcomes[str(row.pk)].value is not None for row in rows]
+    return list(outcomes.values())
+
+
+def _has_arrived(outcome: Outcome[int | None]) -> bool:
+    return outcome.value is not None
+
+
+def _is_uncertain(outcome: Outcome[int | None]) -> bool:
+    return outcome.error is not None and outcome.error.unknown_outcome
 
 
 def _click_client(person: PortalUser) -> Callable[[Notification], PortalClient]:
@@ -249,9 +260,10 @@ def _record(
             changes = _changes(outcome, now)
             # Whoever has the row by now, because our lease ran out, sends the same once more and records that.
             ours = Notification.objects.filter(pk=row.pk, state=State.SENT, reminded_at=row.reminded_at)
-            if not ours.update(**changes) and outcome.value is not None:
+            if not ours.update(**changes) and _has_arrived(outcome):
                 crossed[row.pk] = changes
         ledger.changed([request.dispatch_id])
+    recording.close_cancelled(request.dispatch_id)
     # Closed while their reminder was on its way: that must not stay in the feed.
     for row in Notification.objects.filter(pk__in=crossed, state=State.REPLACED):
         _send_newer_again(row)
@@ -260,12 +272,12 @@ def _record(
 
 def _changes(outcome: Outcome[int | None], now: datetime) -> dict[str, Any]:
     """The columns to write for one answer of the portal."""
-    if outcome.value is not None:
+    if _has_arrived(outcome):
         return {"state": State.SENT, "portal_notification_id": outcome.value, "sent_at": now, "lease_until": None}
     if outcome.error is None:
         # The portal reaches this person no more (bitrix24.md 6.12).
         return {"state": State.FAILED, "error_code": recording.RECIPIENT_UNAVAILABLE, "lease_until": None, "closed_at": now}
-    if outcome.error.unknown_outcome:
+    if _is_uncertain(outcome):
         # What the person has is not certain, nor its number: it is sent once more as any row of unknown fate (sending.settle).
         return {"state": State.UNKNOWN, "error_code": outcome.error.row[:64], "lease_until": now + recording.FIRST_WAIT}
     return {"lease_until": None}

@@ -5,6 +5,7 @@ ended is marked by `warned_at`, which is emptied when the dispatch goes on or th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
@@ -82,7 +83,9 @@ def _tell(portal: Portal, row: "QuerySet[Dispatch] | QuerySet[PortalUser]", text
 
 def _send(portal: Portal, user_ids: Sequence[int], text: str, tag: str) -> list[RestError]:
     """One request for all of them; the errors of those who did not get it."""
-    calls = {str(number): api.system_add(api.Notice(number, text, tag=tag)) for number in user_ids}
+    notices = (api.Notice(number, text, tag=tag) for number in user_ids)
+    # Their TAG makes them such as may be sent twice.
+    calls = {str(notice.user_id): replace(api.system_add(notice), repeatable=True) for notice in notices}
     try:
         outcomes = as_portal(portal, background=True).run_batch(calls) if calls else {}
     except RestError as error:

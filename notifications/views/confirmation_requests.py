@@ -232,6 +232,13 @@ def _came(came: reminding.Reminded) -> str:
     if came.failed:
         words = ngettext("%(number)s person could not be reminded.", "%(number)s people could not be reminded.", came.failed)
         said.append(_count(came.failed, words))
+    if came.uncertain:
+        words = ngettext(
+            "The portal did not say whether %(number)s person was reminded: the app finds out by itself, and nobody gets it twice.",
+            "The portal did not say whether %(number)s people were reminded: the app finds out by itself, and nobody gets it twice.",
+            came.uncertain,
+        )
+        said.append(_count(came.uncertain, words))
     return " ".join(said) or _("Nobody is left to be reminded.")
 
 

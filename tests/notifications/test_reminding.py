@@ -13,7 +13,7 @@ from b24app.models import PortalUser
 from b24app.rest.errors import RestError
 from devportal import world
 from devportal.server import Stand
-from notifications import answering, closing, ledger, recording, reminding, sending, tasks, tidying
+from notifications import answering, closing, dispatching, ledger, recording, reminding, sending, tasks, tidying
 from notifications.ask import Ask
 from notifications.errors import InvalidInput
 from notifications.models import Answer, ConfirmationRequest, Dispatch, Notification
@@ -140,12 +140,29 @@ def test_a_reminder_that_certainly_failed_changes_nothing(stand: Stand, admin: P
 def test_a_reminder_of_unknown_fate_is_settled(stand: Stand, portal: world.Portal, admin: PortalUser) -> None:
     request = ask(admin, [3])
     stand.faults.order(method="batch", kind="cut_after")
-    assert reminding.remind(admin, again(request)) == Reminded(sent=0, recent=0, failed=1)
+    assert reminding.remind(admin, again(request)) == Reminded(sent=0, recent=0, uncertain=1)
     assert states(request.dispatch) == {3: State.UNKNOWN}
     workers_die()
     tasks.settle.call_local()
     assert states(request.dispatch) == {3: State.SENT}
     assert request.dispatch.notifications.get().portal_notification_id == portal.feed(portal.people[3])[0].id
+    assert len(portal.feed(portal.people[3])) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reminder_of_unknown_fate_in_a_cancelled_dispatch_can_be_sent_again(
+    stand: Stand, portal: world.Portal, admin: PortalUser
+) -> None:
+    """By its author: what was cancelled is not settled by itself."""
+    request = ask(admin, [3])
+    Dispatch.objects.update(state=Dispatch.State.CANCELLED)
+    stand.faults.order(method="batch", kind="cut_after")
+    reminding.remind(admin, again(request))
+    tasks.settle.call_local()
+    assert states(request.dispatch) == {3: State.UNKNOWN}
+    dispatching.resend_failed(admin, request.dispatch_id)
+    tasks.run_lane.call_local(admin.portal_id)
+    assert states(request.dispatch) == {3: State.SENT}
     assert len(portal.feed(portal.people[3])) == 1
 
 

@@ -212,6 +212,14 @@ def test_a_failing_reminder_is_said(browse: Browse, admin: PortalUser, stand: St
     assert triggers(response)["toast"]["kind"] == "bad"
 
 
+def test_a_reminder_of_unknown_fate_is_said(browse: Browse, admin: PortalUser, stand: Stand, request_: ConfirmationRequest) -> None:
+    """It may have arrived, and is made certain by itself."""
+    stand.faults.order(method="batch", kind="cut_after")
+    said = triggers(browse.post(admin, path(request_, "remind/")))["toast"]
+    assert "could not be reminded" not in said["text"]
+    assert "The portal did not say whether 1 person was reminded" in said["text"]
+
+
 def test_close(browse: Browse, admin: PortalUser, second: PortalUser, request_: ConfirmationRequest, stand: Stand) -> None:
     assert "1 person has not answered." in browse.get(admin, path(request_, "close/"))
     stand.log.clear()

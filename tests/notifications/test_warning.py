@@ -49,6 +49,12 @@ def test_a_dispatch_that_stopped_is_told_to_each_admin_once(
     assert stand.log.count() == 1
 
 
+def test_what_may_not_have_arrived_is_told_again_at_once(stopped: Dispatch, portal: world.Portal, stand: Stand) -> None:
+    stand.faults.order(method="batch", kind="cut_before")
+    tasks.warn_admins.call_local()
+    assert (len(told(portal, portal.admin)), len(told(portal, portal.second_admin))) == (1, 1)
+
+
 def test_two_workers_that_found_the_same_tell_it_once(stopped: Dispatch, admin: PortalUser, stand: Stand) -> None:
     """Both have read the row before either has claimed it."""
     told_by = [warning._warn_of_dispatch(admin.portal, Dispatch.objects.get(pk=stopped.pk)) for _worker in range(2)]
