@@ -20,7 +20,7 @@ from b24app.languages import interface_language
 from b24app.models import Portal, PortalUser
 from b24app.rest.client import as_portal
 from b24app.rest.errors import Policy, RestError
-from notifications import api, ask, bbcode, reporting, tags
+from notifications import api, ask, bbcode, dispatching, reporting, tags
 from notifications.models import Answer, ConfirmationRequest, Dispatch, Notification
 
 LONGEST_QUOTE = 100
@@ -32,13 +32,15 @@ _TOLD: Mapping[Why, str] = {"all": "told_all_at", "deadline": "told_deadline_at"
 
 
 def close(person: PortalUser, request: ConfirmationRequest) -> bool:
-    """Take no more answers, from now on. False when the request was closed already: who closed it first stays."""
+    """Take no more answers, from now on, and send it to nobody else. False when it was closed already: who closed it first stays."""
     still_open = ConfirmationRequest.objects.filter(pk=request.pk, closed_at=None)
     with transaction.atomic():
         closed = still_open.update(closed_at=timezone.now(), closed_by=person, reminding_since=None)
         if closed:
             dispatch = request.dispatch
             activity.note(person, activity.Kind.CLOSED, tag=dispatch.tag, sub_tag=dispatch.sub_tag)
+    if closed:
+        dispatching.stop(request.dispatch)
     request.refresh_from_db()
     return bool(closed)
 

@@ -17,7 +17,7 @@ from b24app import activity
 from b24app.activity import Kind
 from b24app.models import PortalUser
 from b24app.roles import may_see_all, may_send, may_send_to_many
-from notifications import ledger, recording, tags, takeback
+from notifications import ledger, recording, reporting, tags, takeback
 from notifications.audience import NOT_TO_MANY
 from notifications.errors import InvalidInput
 from notifications.models import Dispatch, Lane, Notification
@@ -88,7 +88,7 @@ def resume(person: PortalUser, dispatch_id: int) -> Dispatch:
 def cancel(person: PortalUser, dispatch_id: int) -> Dispatch:
     """End a dispatch: who has not got it yet never gets it. What is on its way at this moment still arrives."""
     dispatch = _own(person, dispatch_id)
-    if _stop(dispatch):
+    if stop(dispatch):
         _note(person, Kind.CANCELLED, dispatch)
     dispatch.refresh_from_db()
     _refuse(dispatch, (_State.PREPARING, _State.READY), _("This dispatch has not been started, so there is nothing to cancel."))
@@ -133,13 +133,23 @@ def take_back(person: PortalUser, dispatch_id: int, which: Which) -> Dispatch:
     """
     dispatch = _own(person, dispatch_id)
     _refuse(dispatch, (_State.PREPARING, _State.READY), _("This dispatch has not been started, so there is nothing to take back."))
-    _stop(dispatch)
+    stop(dispatch)
     takeback.begin(person, dispatch, which)
     _note(person, Kind.TAKEN_BACK, dispatch)
     with transaction.atomic():
         _hurry(dispatch)
     dispatch.refresh_from_db()
     return dispatch
+
+
+def stop(dispatch: Dispatch) -> bool:
+    """Cancel what has not been sent; whether it was open until now. Rows of unknown fate stay so, and are not sent again."""
+    open_states = (*Dispatch.UNDER_WAY, _State.PAUSED)
+    stopped = {"state": _State.CANCELLED, "error_code": "", "finished_at": timezone.now()}
+    # A statement of its own: whoever changes rows locks them before their dispatch, so nobody may hold the dispatch and wait for rows.
+    was_open = Dispatch.objects.filter(pk=dispatch.pk, state__in=open_states).update(**stopped)
+    recording.close_cancelled(dispatch.pk)
+    return bool(was_open)
 
 
 def discard(person: PortalUser, dispatch_id: int) -> None:
@@ -154,7 +164,8 @@ def discard(person: PortalUser, dispatch_id: int) -> None:
 
 def _own(person: PortalUser, dispatch_id: int) -> Dispatch:
     """The dispatch, if it is this person's to act on (may_act)."""
-    dispatch = Dispatch.objects.select_related("sender__portal").filter(portal=person.portal, pk=dispatch_id).first()
+    found = Dispatch.objects.select_related("sender__portal", "confirmation_request")
+    dispatch = found.filter(portal=person.portal, pk=dispatch_id).first()
     if dispatch is None or not may_act(person, dispatch):
         raise InvalidInput("dispatch", _("There is no such dispatch, or it is not yours. Open the list of dispatches again."))
     return dispatch
@@ -167,6 +178,11 @@ def _to_send(person: PortalUser, dispatch_id: int) -> Dispatch:
     dispatch = _own(person, dispatch_id)
     if not may_send_it(person, dispatch):
         raise InvalidInput("dispatch", NOT_TO_MANY)
+    request = getattr(dispatch, "confirmation_request", None)
+    if request is not None and not reporting.is_open(request):
+        raise InvalidInput(
+            "dispatch", _("This request takes no answers any more, so it is not sent. If you still need answers, write a new one.")
+        )
     return dispatch
 
 
@@ -216,16 +232,6 @@ def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
 
 def _note(person: PortalUser, kind: Kind, dispatch: Dispatch) -> None:
     activity.note(person, kind, number=dispatch.total, tag=dispatch.tag, sub_tag=dispatch.sub_tag)
-
-
-def _stop(dispatch: Dispatch) -> bool:
-    """Cancel what has not been sent; whether it was open until now. Rows of unknown fate stay so, and are not sent again."""
-    open_states = (*Dispatch.UNDER_WAY, _State.PAUSED)
-    stopped = {"state": _State.CANCELLED, "error_code": "", "finished_at": timezone.now()}
-    # A statement of its own: whoever changes rows locks them before their dispatch, so nobody may hold the dispatch and wait for rows.
-    was_open = Dispatch.objects.filter(pk=dispatch.pk, state__in=open_states).update(**stopped)
-    recording.close_cancelled(dispatch.pk)
-    return bool(was_open)
 
 
 def _requeue(rows: QuerySet[Notification]) -> int:

@@ -222,6 +222,8 @@ def _asks(found: Dispatch) -> bool:
 
 def _says(found: Dispatch) -> str:
     """The state in a sentence."""
+    if found.state == Dispatch.State.DONE and found.error_code:
+        return _("It ended before everybody got it.")
     sentences = {
         Dispatch.State.PREPARING: _("Its recipients are being read from the portal."),
         Dispatch.State.READY: _("Nothing is sent until somebody presses Send."),

@@ -11,11 +11,13 @@ from b24app.rest import repeating
 from devportal import world
 from devportal.faults import FaultKind
 from devportal.server import Stand
-from notifications import answering, closing, inbox, ledger, tasks
+from notifications import answering, closing, inbox, lane, ledger, tasks
+from notifications.ask import write
 from notifications.models import ConfirmationRequest, Dispatch, Notification
 from tests.conftest import APP_CODE
-from tests.notifications.conftest import Join
-from tests.notifications.requests import again, answer, ask
+from tests.notifications.conftest import Join, states
+from tests.notifications.many import started
+from tests.notifications.requests import TWO, again, answer, ask, of
 
 State = Notification.State
 
@@ -55,6 +57,17 @@ def test_a_closed_request_takes_no_more_answers(admin: PortalUser, colleague: Po
     assert answering.answer(colleague, request.key, "Y").status is answering.Status.CLOSED
     assert not closing.close(colleague, request)
     assert request.closed_by == admin
+
+
+def test_what_is_still_to_be_sent_is_not_sent_any_more(portal: world.Portal, admin: PortalUser) -> None:
+    """Its recipients could not answer it."""
+    dispatch = started(admin, [3, 4], message="Read the rules")
+    ConfirmationRequest.objects.create(dispatch=dispatch, buttons=write(TWO))
+    assert closing.close(admin, of(admin, dispatch.pk))
+    assert lane.portals_with_work() == []
+    dispatch.refresh_from_db()
+    assert dispatch.state == Dispatch.State.CANCELLED
+    assert states(dispatch) == {3: State.CANCELLED, 4: State.CANCELLED}
 
 
 def test_when_everybody_has_answered(portal: world.Portal, stand: Stand, answered: ConfirmationRequest) -> None:

@@ -12,7 +12,7 @@ from devportal import world
 from devportal.server import Stand
 from notifications import dispatching
 from notifications.errors import InvalidInput
-from notifications.models import Dispatch, Lane, Notification
+from notifications.models import ConfirmationRequest, Dispatch, Lane, Notification
 from tests.notifications.conftest import Join, Send, states
 from tests.notifications.many import ready
 
@@ -64,6 +64,20 @@ def test_a_second_click_starts_nothing(admin: PortalUser, prepare: Prepare) -> N
 def test_what_is_not_ready_cannot_be_started(admin: PortalUser, prepare: Prepare) -> None:
     with pytest.raises(InvalidInput):
         dispatching.start(admin, prepare([3], state=State.PREPARING).pk)
+    assert not Notification.objects.exists()
+
+
+@pytest.mark.parametrize("change", [{"deadline": timezone.now()}, {"closed_at": timezone.now()}])
+def test_what_nobody_could_answer_any_more_is_not_sent(admin: PortalUser, change: dict[str, object]) -> None:
+    """A dispatch may wait for a day between Send and its start, and paused for longer."""
+    dispatch = ready(admin, [3])
+    ConfirmationRequest.objects.create(dispatch=dispatch, buttons=[], **change)
+    for state, act in (("ready", dispatching.start), ("paused", dispatching.resume), ("done", dispatching.resend_failed)):
+        Dispatch.objects.update(state=state)
+        with pytest.raises(InvalidInput) as refused:
+            act(admin, dispatch.pk)
+        assert "takes no answers any more" in str(refused.value.message)
+        assert Dispatch.objects.get().state == state
     assert not Notification.objects.exists()
 
 

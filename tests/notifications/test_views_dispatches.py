@@ -249,6 +249,13 @@ class TestPage:
         assert "The app paused this dispatch by itself." in page
         assert "no longer accepts your sign-in" in page
 
+    def test_ended_before_everybody_got_it(self, browse: Browse, admin: PortalUser) -> None:
+        """The app was removed meanwhile, and is installed again."""
+        dispatch = plant(admin, {Row.SENT: 1, Row.FAILED: 1}, state=State.DONE, error_code="NOT_INSTALLED", codes=["NOT_INSTALLED"])
+        page = browse.get(admin, f"dispatches/{dispatch.pk}/")
+        assert "It ended before everybody got it." in page
+        assert "Everything has been handed" not in page
+
     def test_what_came_of_taking_back(self, browse: Browse, admin: PortalUser) -> None:
         numbers = {"which": "unread", "deleted": 1200, "read": 3, "unknown": 1, "failed": 2, "error": "OVERLOAD_LIMIT"}
         dispatch = plant(admin, {Row.DELETED: 2}, state=State.DONE, taken_back=numbers)
