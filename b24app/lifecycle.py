@@ -54,6 +54,8 @@ _WORTHLESS = {
     "PORTAL_DELETED",
 }  # fmt: skip
 
+_NO_ANSWER = {"TIMEOUT", "CONNECTION_BROKEN"}
+
 _erasers: list[Callable[[Portal], None]] = []
 
 
@@ -181,16 +183,24 @@ def remove(portal: Portal, *, clean: bool) -> None:
 
 
 def check_silent_portals() -> None:
-    """Ask the authorization server about portals not heard of for a while, and remove those the app is gone from (a missed uninstall)."""
+    """Ask the authorization server about portals not heard of for a while, and remove those the app is gone from (a missed uninstall).
+
+    A server that does not answer is not asked again tonight: each question would wait for it.
+    """
     silent = Portal.objects.exclude(state=Portal.State.REMOVED).filter(
         Q(checked_at__isnull=True) | Q(checked_at__lt=timezone.now() - SILENT_FOR)
     )
+    away: set[str] = set()
     for portal in list(silent):
+        if portal.oauth_server in away:
+            continue
         try:
             alive = _is_installed(portal)
         except RestError as error:
             # No answer is no proof of anything: asked again tomorrow.
             logger.warning("Portal %s could not be checked: %s", portal.pk, error.code)
+            if error.code in _NO_ANSWER:
+                away.add(portal.oauth_server)
             continue
         if alive:
             Portal.objects.filter(pk=portal.pk).update(checked_at=timezone.now())

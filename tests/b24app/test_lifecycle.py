@@ -367,6 +367,23 @@ def test_no_answer_at_night_proves_nothing(fault: dict[str, str], installed: Sta
     assert rows() == before
 
 
+def test_a_server_that_does_not_answer_is_asked_once_a_night(
+    installed: StandPortal, other_portal: StandPortal, install: Install, browser_of: Browser, stand: Stand
+) -> None:
+    """Each of thousands of portals would wait for it."""
+    install(other_portal)
+    browser_of.deliver()
+    silence()
+    stand.faults.order(method="oauth.app_info", times=None, kind="cut_before")
+    stand.log.clear()
+    lifecycle.check_silent_portals()
+    asked_once = stand.log.count("oauth.app_info")
+    Portal.objects.exclude(member_id=installed.member_id).delete()
+    stand.log.clear()
+    lifecycle.check_silent_portals()
+    assert asked_once == stand.log.count("oauth.app_info") > 0
+
+
 def test_a_wrong_secret_of_ours_removes_nobody(installed: StandPortal, settings: Settings) -> None:
     """INVALID_CLIENT also means that our own credentials are wrong: no portal may lose its tokens for that."""
     silence()
