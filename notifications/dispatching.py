@@ -6,6 +6,7 @@ portal afterwards. Each function may be called twice: what is done already is le
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import get_args
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from b24app import activity
 from b24app.activity import Kind
 from b24app.models import PortalUser
-from b24app.roles import may_see_all, may_send, may_send_to_many
+from b24app.roles import may_see_all, may_send, may_send_to_many, may_take_back
 from notifications import ledger, recording, reporting, tags, takeback
 from notifications.audience import NOT_TO_MANY
 from notifications.errors import InvalidInput
@@ -132,7 +133,11 @@ def take_back(person: PortalUser, dispatch_id: int, which: Which) -> Dispatch:
     `taken_back` tells what came of it). Raises RestError when that one call failed.
     """
     dispatch = _own(person, dispatch_id)
+    if not may_take_back(person):
+        raise InvalidInput("dispatch", _("You may not take back notifications on this portal. Ask a portal administrator for the right."))
     _refuse(dispatch, (_State.PREPARING, _State.READY), _("This dispatch has not been started, so there is nothing to take back."))
+    if which not in get_args(Which):
+        raise InvalidInput("which", _("Choose what to take back."))
     stop(dispatch)
     takeback.begin(person, dispatch, which)
     _note(person, Kind.TAKEN_BACK, dispatch)

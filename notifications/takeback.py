@@ -5,10 +5,9 @@ the middle is followed by another, and deleting twice does no harm.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext_lazy as _
 
 from b24app.models import Bucket, PortalUser, Sender
 from b24app.rest import budget
@@ -16,7 +15,6 @@ from b24app.rest.calls import Call, Outcome
 from b24app.rest.client import LARGEST_BATCH, PortalClient, as_person
 from b24app.rest.errors import Policy, RestError
 from notifications import api, ledger
-from notifications.errors import InvalidInput
 from notifications.feed import OTHERS
 from notifications.models import Dispatch, Notification
 from notifications.senders import client_for_tags, client_id, client_of
@@ -42,8 +40,6 @@ def begin(person: PortalUser, dispatch: Dispatch, which: Which) -> None:
     `dispatch.taken_back` begins with these numbers: `deleted`, `failed`, and for "unread" `read` and `unknown`: whose feeds nobody but
     themselves may look into (bitrix24.md 6.1), and whose token is not held. Raises RestError when the one call failed.
     """
-    if which not in get_args(Which):
-        raise InvalidInput("which", _("Choose what to take back."))
     is_done = dispatch.taken_back is not None and not _sent(dispatch).exists()
     if dispatch.taking_back == which or is_done:
         return

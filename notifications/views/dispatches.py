@@ -16,7 +16,7 @@ from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import PortalUser
 from b24app.rest.errors import sentence
-from b24app.roles import may_send
+from b24app.roles import may_send, may_take_back
 from notifications import attach, dispatching, history, progress, tasks
 from notifications.errors import InvalidInput
 from notifications.forms import RowsForm
@@ -185,7 +185,7 @@ def _acts(person: PortalUser, found: Dispatch, numbers: Mapping[Notification.Sta
         "can_resume": acts and sends and state == Dispatch.State.PAUSED,
         "can_cancel": acts and state in (*Dispatch.UNDER_WAY, Dispatch.State.PAUSED),
         "can_resend": acts and sends and missed and state in OVER and not found.taking_back,
-        "can_take_back": acts and in_feeds and not found.taking_back,
+        "can_take_back": acts and may_take_back(person) and in_feeds and not found.taking_back,
     }
 
 

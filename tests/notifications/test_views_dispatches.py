@@ -316,6 +316,15 @@ class TestRights:
         assert 'id="act-resume"' not in browse.get(colleague, f"dispatches/{dispatch.pk}/")
         assert "may not send" in told(browse.post(colleague, f"dispatches/{dispatch.pk}/resume/"))
 
+    @pytest.mark.parametrize("may", [True, False])
+    def test_an_author_takes_it_back_while_they_may_send(self, browse: Browse, colleague: PortalUser, may: bool) -> None:
+        Portal.objects.update(who_may_send=Portal.Who.EVERYONE if may else Portal.Who.ADMINS)
+        dispatch = plant(colleague, {Row.SENT: 2})
+        assert ('id="act-take-back"' in browse.get(colleague, f"dispatches/{dispatch.pk}/")) == may
+        said = told(browse.post(colleague, f"dispatches/{dispatch.pk}/take-back/", which="all"))
+        assert ("may not take back" in said) != may
+        assert Dispatch.objects.get().taking_back == ("all" if may else "")
+
 
 class TestFigures:
     def test_are_asked_for_again_only_while_they_can_change(self, browse: Browse, admin: PortalUser) -> None:
@@ -465,9 +474,9 @@ class TestActs:
 
     @pytest.mark.parametrize("which", ["", "everything"])
     def test_take_back_of_what(self, click: Ask, admin: PortalUser, which: str) -> None:
-        dispatch = plant(admin, {Row.SENT: 2}, state=State.DONE)
+        dispatch = plant(admin, {Row.SENT: 2, Row.QUEUED: 2})
         assert "Choose what to take back" in told(click(dispatch, "take-back", which=which))
-        assert enqueued() == 0
+        assert (Dispatch.objects.get().state, enqueued()) == (State.RUNNING, 0)
 
     def test_discard(self, browse: Browse, click: Ask, admin: PortalUser) -> None:
         dispatch = plant(admin, {}, state=State.READY, total=2)
