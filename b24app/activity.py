@@ -39,6 +39,7 @@ class Kind(StrEnum):
     REMINDER_DUE = "reminder_due"
     CLOSED = "closed"
     SETTINGS = "settings"
+    EXPORTED = "exported"
     ERASED = "erased"
     SENDER_ADDED = "sender_added"
     SENDER_REMOVED = "sender_removed"
@@ -99,6 +100,7 @@ WORDS: Mapping[Kind, Words] = {
     Kind.REMINDER_DUE: Words(gettext_lazy("Reminder by itself"), gettext_lazy("The reminder that was ordered beforehand has begun")),
     Kind.CLOSED: Words(gettext_lazy("Closed a request"), gettext_lazy("Closed a confirmation request")),
     Kind.SETTINGS: Words(gettext_lazy("Changed settings"), gettext_lazy("Changed settings: %(settings)s")),
+    Kind.EXPORTED: Words(gettext_lazy("Saved the portal's data"), gettext_lazy("Saved the portal's data as %(format)s")),
     Kind.ERASED: Words(gettext_lazy("Deleted all data"), gettext_lazy("Deleted all data of the portal")),
     Kind.SENDER_ADDED: Words(gettext_lazy("Added a sender"), gettext_lazy("Added the webhook sender %(name)s")),
     Kind.SENDER_REMOVED: Words(gettext_lazy("Removed a sender"), gettext_lazy("Removed the webhook sender %(name)s")),

@@ -177,7 +177,7 @@ def remove(portal: Portal, *, clean: bool) -> None:
         activity.note(portal, activity.Kind.REMOVED)
         portal.senders.filter(kind=Sender.Kind.WEBHOOK).update(webhook_url="")
         Portal.objects.filter(pk=portal.pk).update(
-            state=Portal.State.REMOVED, application_token="", suspended_code="", suspended_at=None, bound_version=None,
+            state=Portal.State.REMOVED, application_token="", suspended_code="", suspended_at=None, bound_version=None, chosen={},
             installed_at=None, removed_at=timezone.now(), installation=F("installation") + 1,
         )  # fmt: skip
 

@@ -22,32 +22,44 @@ CHUNK = 1000
 """Rows fetched at a time."""
 
 _PORTAL = (
-    "domain", "member_id", "version", "scope", "license_family", "installed_at", "who_may_send", "who_may_send_to_many", "who_may_see_all",
-    "chosen", "default_type", "tag_prefix", "warns_admins", "interface_language", "retention_days", "bucket_capacity", "bucket_drain",
+    "domain", "member_id", "state", "status", "version", "scope", "license_family", "language", "created_at", "installed_at",
+    "who_may_send", "who_may_send_to_many", "who_may_see_all", "chosen", "default_type", "tag_prefix", "warns_admins",
+    "interface_language", "retention_days", "bucket_capacity", "bucket_drain",
 )  # fmt: skip
 _TABLES: Mapping[str, tuple[type[Model], str, tuple[str, ...]]] = {
-    "people": (PortalUser, "portal", ("user_id", "name", "time_zone", "is_admin", "departments", "last_opened_at")),
-    "senders": (Sender, "portal", ("id", "kind", "name", "client_id", "created_at")),
+    "people": (
+        PortalUser,
+        "portal",
+        (
+            "user_id", "name", "photo", "time_zone", "is_admin", "departments", "profile_at", "token_state", "refreshed_at",
+            "last_opened_at", "folds_figures",
+        ),
+    ),
+    "senders": (Sender, "portal", ("id", "kind", "name", "client_id", "broken_code", "created_at")),
     "dispatches": (
         Dispatch,
         "portal",
         (
             "id", "sender_id", "author__user_id", "state", "type", "message", "message_out", "attach", "tag", "sub_tag", "audience",
-            "total", "left_out", "error_code", "created_at", "started_at", "finished_at",
+            "total", "left_out", "error_code", "taking_back", "taken_back", "created_at", "started_at", "finished_at",
         ),
     ),
     "notifications": (
         Notification,
         "portal",
         (
-            "id", "dispatch_id", "sender_id", "author__user_id", "recipient__user_id", "type", "tag", "sub_tag", "portal_notification_id",
-            "state", "error_code", "reminded_at", "created_at", "sent_at", "closed_at",
+            "id", "dispatch_id", "sender_id", "author__user_id", "recipient__user_id", "type", "tag", "sub_tag", "wire_tag",
+            "wire_sub_tag", "portal_notification_id", "state", "attempts", "error_code", "reminded_at", "created_at", "sent_at",
+            "closed_at",
         ),
     ),
     "requests": (
         ConfirmationRequest,
         "dispatch__portal",
-        ("dispatch_id", "buttons", "deadline", "remind_at", "reminded_at", "tells_author", "closed_at", "closed_by__user_id"),
+        (
+            "dispatch_id", "buttons", "deadline", "remind_at", "reminded_at", "tells_author", "told_all_at", "told_deadline_at",
+            "closed_at", "closed_by__user_id",
+        ),
     ),
     "answers": (
         Answer,
@@ -55,6 +67,12 @@ _TABLES: Mapping[str, tuple[type[Model], str, tuple[str, ...]]] = {
         ("request__dispatch_id", "notification_id", "notification__recipient__user_id", "value", "label", "reason", "answered_at"),
     ),
     "activity": (Activity, "portal", ("person__user_id", "kind", "details", "at")),
+    # Of a call what was asked and answered is saved one by one: all of it would be some gigabytes after a week of sending to many.
+    "calls": (
+        CallLog,
+        "portal",
+        ("id", "user_id", "method", "code", "http_status", "failed_commands", "milliseconds", "created_at"),
+    ),
 }  # fmt: skip
 """What the JSON file has beside the portal: the table, the path from it to its portal, and its columns. People are known by user id."""
 

@@ -11,6 +11,7 @@ from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
+from b24app import activity
 from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view, zone_of
 from b24app.languages import DEFAULT
@@ -53,14 +54,15 @@ def data_card(request: FrameRequest) -> HttpResponse:
 def data_csv(request: FrameRequest) -> HttpResponseBase:
     """What was sent, as a file of comma-separated values, row by row."""
     rows = portal_data.as_csv(request.portal, get_language() or DEFAULT, zone_of(request.person))
-    return _file(StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8"), "csv")
+    return _file(request, StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8"), "csv")
 
 
 @require_GET
 @frame_view(allow=is_admin)
 def data_json(request: FrameRequest) -> HttpResponseBase:
     """Everything, as a JSON file, row by row."""
-    return _file(StreamingHttpResponse(portal_data.as_json(request.portal), content_type="application/json"), "json")
+    rows = portal_data.as_json(request.portal)
+    return _file(request, StreamingHttpResponse(rows, content_type="application/json"), "json")
 
 
 @require_http_methods(["GET", "POST"])
@@ -82,7 +84,8 @@ def data_delete(request: FrameRequest) -> HttpResponse:
     return toast(response, text % {"count": number})
 
 
-def _file(response: StreamingHttpResponse, kind: str) -> StreamingHttpResponse:
+def _file(request: FrameRequest, response: StreamingHttpResponse, kind: str) -> StreamingHttpResponse:
+    activity.note(request.person, activity.Kind.EXPORTED, format=kind.upper())
     day = timezone.localdate().isoformat()
     response.headers["Content-Disposition"] = f'attachment; filename="tagged-notifications-{day}.{kind}"'
     return response

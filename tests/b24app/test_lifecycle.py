@@ -236,13 +236,15 @@ def test_removal_without_clean_keeps_the_ledger_and_nothing_personal(installed: 
     """market-checklist: tokens and personal data always go; the clean flag 0 leaves what is harmless."""
     browser_of.open(installed.launch(app, installed.admin))
     plant_ledger(installed.member_id)
+    chosen = {"send": {"people": [{"id": 5, "name": "Chosen Person"}], "departments": []}}
+    Portal.objects.filter(member_id=installed.member_id).update(who_may_send="chosen", chosen=chosen)
     fields = installed.launch(app, installed.admin).fields
     installed.uninstall(app, clean=False)
     assert browser_of.deliver() == [200]
     after = everything()
     for gone in (
         fields["AUTH_ID"], fields["REFRESH_ID"], fields["APPLICATION_TOKEN"], installed.admin.full_name, "Planted Recipient",
-        "planted.example",
+        "planted.example", "Chosen Person",
     ):  # fmt: skip
         assert gone not in after
     portal = stored()

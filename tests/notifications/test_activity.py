@@ -108,7 +108,7 @@ def test_every_setting_has_a_name() -> None:
 
 
 def test_every_kind_is_told_in_the_readers_language(admin: PortalUser) -> None:
-    details = {"number": 1240, "label": "Yes", "settings": ["retention_days"], "name": "Robot", "version": 2, "tag": "a"}
+    details = {"number": 1240, "label": "Yes", "settings": ["retention_days"], "name": "Robot", "version": 2, "format": "CSV", "tag": "a"}
     for kind in Kind:
         activity.note(admin, kind, **details)
     rows = list(Activity.objects.all())

@@ -5,10 +5,12 @@ import io
 import json
 
 import pytest
+from django.apps import apps
 from django.http import StreamingHttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from b24app import activity
 from b24app.models import Activity, CallLog, Portal, PortalUser, Sender
 from devportal import world
 from devportal.server import Stand
@@ -70,6 +72,54 @@ def test_the_json_file_has_everything_and_no_secret(
     admin.refresh_from_db()
     for secret in (admin.access_token, admin.refresh_token, webhook_sender.webhook_url, "theirs", "Nobody else's"):
         assert secret not in text
+
+
+LEFT_OUT = {
+    # Tokens and webhooks, and how the app works them.
+    "portal": (
+        "application_token client_endpoint oauth_server client_id bound_version installation suspended_code suspended_at removed_at "
+        "checked_at"
+    ),
+    "people": "access_token refresh_token expires_at refresh_claimed_at warned_at",
+    "senders": "webhook_url",
+    # What the app's own processes tell one another.
+    "dispatches": "key search_text recipients lease_until warned_at taking_back_after change counted_change is_stale",
+    "notifications": "lease_until",
+    "requests": "key reminding_since",
+    "answers": "tidied_at tidy_after tidy_attempts",
+    "activity": "search_text",
+    # Saved one by one, on the Activity tab.
+    "calls": "request response",
+}
+"""What is not taken along of each table."""
+
+NOT_TAKEN = {"LaunchProof", "Bucket", "MethodPause", "DispatchCount", "TagGroup", "HourCount", "Lane"}
+"""Tables of which nothing is: proofs, limits and leases, which last for minutes, and sums of what is taken along."""
+
+
+def test_the_json_file_has_every_table_and_column(browse: Browse, admin: PortalUser, full: ConfirmationRequest) -> None:
+    Activity.objects.create(portal=admin.portal, person=admin, kind="sent", details={"number": 1})
+    CallLog.objects.create(portal=admin.portal, method="profile", request={}, milliseconds=1)
+    told = json.loads(file(browse, admin, "json"))
+    tables = {
+        "people": PortalUser, "senders": Sender, "dispatches": Dispatch, "notifications": Notification, "requests": ConfirmationRequest,
+        "answers": Answer, "activity": Activity, "calls": CallLog,
+    }  # fmt: skip
+    ours = {model for name in ("b24app", "notifications") for model in apps.get_app_config(name).get_models()}
+    assert {model.__name__ for model in ours} == {"Portal", *NOT_TAKEN} | {model.__name__ for model in tables.values()}
+    assert told.keys() == {"portal", *tables}
+    for name, model in {"portal": Portal, **tables}.items():
+        keys = told["portal"] if name == "portal" else told[name][0]
+        taken = {field.name for field in model._meta.fields if any(f"{key}_".startswith(f"{field.name}_") for key in keys)}
+        columns = {field.name for field in model._meta.fields} - {"id", "portal"}
+        assert columns - taken == set(LEFT_OUT[name].split()), name
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_who_took_the_data_along_stands_in_the_activity(browse: Browse, admin: PortalUser, kind: str) -> None:
+    file(browse, admin, kind)
+    row = Activity.objects.get()
+    assert (row.person, activity.sentence(row)) == (admin, f"Saved the portal's data as {kind.upper()}")
 
 
 def test_an_empty_portal_makes_valid_files(browse: Browse, admin: PortalUser) -> None:
