@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from b24app import activity, checking
 from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view
-from b24app.models import Portal, PortalUser
+from b24app.models import Bucket, Portal, PortalUser
 from b24app.rest.budget import plan_limits
 from b24app.rest.errors import sentence
 from b24app.roles import is_admin
@@ -63,7 +63,8 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "default_type": gettext_lazy("What New notification begins with. Senders can choose another one."),
             "tag_prefix": gettext_lazy("New notification begins with this TAG. One to which nothing was added counts as none."),
             "warns_admins": gettext_lazy(
-                "When a dispatch stops by itself or an administrator's access ends, the administrators who use the app get a notification."
+                "When a dispatch stops by itself or reaches nobody, or an administrator's access ends, the administrators who use the app get a "
+                "notification."
             ),
         }
 
@@ -121,11 +122,14 @@ def check_connection(request: FrameRequest) -> HttpResponseBase:
 
 def _page(request: FrameRequest, form: SettingsForm, checked: checking.Checked | None = None) -> HttpResponseBase:
     portal = request.portal
+    bucket = Bucket.objects.filter(portal=portal).first()
     admins = portal.people.filter(is_admin=True).defer("access_token", "refresh_token").order_by("name", "user_id")
-    calls = portal.calls.order_by("-id")
+    calls = portal.calls.defer("request", "response").order_by("-id")
     context = {
         "form": form,
         "portal": portal,
+        "plan": plan_limits(portal),
+        "is_unlimited": bucket is not None and bucket.counted is False,
         "checked": checked,
         "granted": sorted(portal.scopes),
         "missing": checking.missing_scopes(portal),

@@ -108,7 +108,7 @@ def resend_failed(person: PortalUser, dispatch_id: int) -> Dispatch:
     with transaction.atomic():
         if number := _requeue(failed(dispatch)):
             Dispatch.objects.filter(pk=dispatch.pk, state__in=(_State.DONE, _State.CANCELLED)).update(
-                state=_State.RUNNING, error_code="", finished_at=None
+                state=_State.RUNNING, error_code="", finished_at=None, warned_at=None
             )
             activity.note(person, Kind.RESENT, number=number, tag=dispatch.tag, sub_tag=dispatch.sub_tag)
             _hurry(dispatch)

@@ -53,7 +53,7 @@ class Dispatch(models.Model):
     lease_until = models.DateTimeField(null=True)
     # Why it paused by itself, or why its audience could not be read.
     error_code = models.CharField(max_length=64, blank=True)
-    # When the admins were told of that; empty again once somebody lets it go on (notifications.warning).
+    # When the admins were told of that, or that it reached nobody; empty again once somebody lets it go on (notifications.warning).
     warned_at = models.DateTimeField(null=True)
     # What is being taken back in the background ("all", "unanswered", "unread"), up to which row that is done, and what it has come to:
     # numbers by name, and the `error` that ended it (notifications.takeback).
@@ -79,6 +79,8 @@ class Dispatch(models.Model):
             # Few at any time: what is being sent, or waits to be.
             models.Index(fields=["portal", "-id"], condition=models.Q(finished_at=None), name="dispatches_open"),
             models.Index(fields=["portal"], condition=~models.Q(taking_back=""), name="dispatches_taken_back"),
+            # For what has just ended.
+            models.Index(fields=["finished_at"], name="dispatches_by_end"),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:

@@ -1,14 +1,14 @@
-"""Telling a portal's admins what needs one of them: a dispatch that stopped by itself, an admin whose access has ended.
+"""Telling a portal's admins what needs one of them: a dispatch that stopped by itself or reached nobody, an admin whose access has ended.
 
 Each is told once, by a system notification with a TAG of its own: should it be sent twice, the second takes the place of the first. What
-ended is marked by `warned_at`, which is emptied when the dispatch goes on or the access works again.
+is told is marked by `warned_at`, which is emptied when the dispatch goes on or the access works again.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -16,32 +16,44 @@ from b24app.languages import interface_language
 from b24app.models import Portal, PortalUser
 from b24app.rest.client import LARGEST_BATCH, as_portal
 from b24app.rest.errors import Policy, RestError, sentence
-from notifications import api, ask, bbcode, tags
-from notifications.models import Dispatch
+from notifications import api, ask, bbcode, recording, tags
+from notifications.models import Dispatch, Notification
 
 LONGEST_QUOTE = 100
+
+NEWS_FOR = timedelta(days=1)
+"""A dispatch that ended longer ago is no news."""
 
 
 def waiting() -> list[int]:
     """The ids of portals whose admins are to be told something."""
     wanting = Portal.objects.filter(state=Portal.State.ACTIVE, warns_admins=True)
-    stopped = _stopped().filter(portal__in=wanting).values_list("portal_id", flat=True)
-    ended = _ended().filter(portal__in=wanting).values_list("portal_id", flat=True)
-    return sorted({*stopped, *ended})
+    needed = (rows.filter(portal__in=wanting).values_list("portal_id", flat=True) for rows in (_stopped(), _fruitless(), _ended()))
+    return sorted({portal_id for found in needed for portal_id in found})
 
 
 def warn(portal_id: int) -> int:
     """Tell the admins of one portal what they have not been told, once, however many workers try; returns how many things it was."""
     portal = Portal.objects.get(pk=portal_id)
-    stopped = [_warn_of_dispatch(portal, dispatch) for dispatch in _stopped().filter(portal=portal).select_related("author")]
-    ended = [_warn_of_access(portal, person) for person in _ended().filter(portal=portal)]
-    return sum(stopped) + sum(ended)
+    failed = [dispatch for rows in (_stopped(), _fruitless()) for dispatch in rows.filter(portal=portal).select_related("author")]
+    told = [_warn_of_dispatch(portal, dispatch) for dispatch in failed]
+    return sum(told) + sum(_warn_of_access(portal, person) for person in _ended().filter(portal=portal))
 
 
 def _stopped() -> QuerySet[Dispatch]:
     """Dispatches that stopped by themselves, or whose audience could not be read, and of which nobody was told."""
     states = (Dispatch.State.PAUSED, Dispatch.State.PREPARING)
     return Dispatch.objects.filter(finished_at=None, state__in=states, warned_at=None).exclude(error_code="")
+
+
+def _fruitless() -> QuerySet[Dispatch]:
+    """Dispatches to many that ended a short while ago without reaching anybody, and of which nobody was told.
+
+    What is sent to few is sent in the click: whoever clicked has seen that it failed.
+    """
+    other = Notification.objects.filter(dispatch=OuterRef("pk")).exclude(state=Notification.State.FAILED)
+    over = Dispatch.objects.filter(state=Dispatch.State.DONE, finished_at__gt=timezone.now() - NEWS_FOR, warned_at=None, error_code="")
+    return over.filter(~Exists(other), total__gt=0).exclude(audience={})
 
 
 def _ended() -> QuerySet[PortalUser]:
@@ -53,11 +65,20 @@ def _warn_of_dispatch(portal: Portal, dispatch: Dispatch) -> bool:
     with translation.override(interface_language(portal)):
         quote = bbcode.plain(dispatch.message)
         quote = quote if len(quote) <= LONGEST_QUOTE else f"{quote[: LONGEST_QUOTE - 1]}…"
-        happened = _("A dispatch of %(author)s has stopped: “%(message)s”.") % {"author": dispatch.author, "message": quote}
+        happened, reason = _failure(dispatch)
+        happened %= {"author": dispatch.author, "message": quote}
         words = _("Open the dispatch")
         link = f"[url={ask.report_link(dispatch.pk)}]{words}[/url]"
-        text = "\n".join((happened, sentence(dispatch.error_code), link))
+        text = "\n".join((happened, reason, link))
     return _tell(portal, Dispatch.objects.filter(pk=dispatch.pk), text, tags.warning_tag("dispatch", dispatch.pk))
+
+
+def _failure(dispatch: Dispatch) -> tuple[str, str]:
+    """What happened to a dispatch, and why."""
+    if dispatch.state == Dispatch.State.DONE:
+        first = dispatch.notifications.order_by("pk")[0]
+        return _("A dispatch of %(author)s has reached nobody: “%(message)s”."), recording.failure_text(first)
+    return _("A dispatch of %(author)s has stopped: “%(message)s”."), sentence(dispatch.error_code)
 
 
 def _warn_of_access(portal: Portal, person: PortalUser) -> bool:

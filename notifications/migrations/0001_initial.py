@@ -172,6 +172,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='dispatch',
+            index=models.Index(fields=['finished_at'], name='dispatches_by_end'),
+        ),
+        migrations.AddIndex(
+            model_name='dispatch',
             index=models.Index(condition=models.Q(('taking_back', ''), _negated=True), fields=['portal'], name='dispatches_taken_back'),
         ),
         migrations.AddConstraint(

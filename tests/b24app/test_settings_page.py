@@ -8,7 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.utils import timezone
 
-from b24app.models import Portal, PortalUser
+from b24app.models import Bucket, Portal, PortalUser
 from b24app.rest import budget
 from b24app.rest.errors import RestError
 from devportal.server import Stand
@@ -65,6 +65,8 @@ def test_defaults_and_limits_are_saved_and_shown(tab: Page) -> None:
     page = tab.show()
     assert 'placeholder="50"' in page
     assert 'placeholder="2"' in page
+    plan = "Your portal's plan has 50 requests in reserve and 2 per second."
+    assert plan in unescape(page)
     wanted = {"default_type": "system", "tag_prefix": "hr-", "bucket_capacity": "250", "bucket_drain": "2.5"}
     text = said(tab.save(**wanted))[1]
     for label in ("Type of new notifications", "TAG begins with", "Requests in reserve", "Requests per second"):
@@ -72,8 +74,19 @@ def test_defaults_and_limits_are_saved_and_shown(tab: Page) -> None:
     portal = Portal.objects.get()
     assert (portal.default_type, portal.tag_prefix, portal.bucket_capacity, portal.bucket_drain) == ("system", "hr-", 250, 2.5)
     assert budget.limits(portal) == budget.Limits(250, 2.5)
+    assert plan in unescape(tab.show())
     tab.save(bucket_capacity="", bucket_drain="")
     assert budget.limits(Portal.objects.get()) == budget.Limits(50, 2)
+
+
+@pytest.mark.parametrize(
+    ("license_family", "counted", "said"),
+    [("ent", True, "250 requests in reserve and 5 per second"), ("ent", False, "does not limit requests"), ("", None, "50 requests in")],
+)
+def test_the_limits_of_the_plan_are_told(tab: Page, license_family: str, counted: bool | None, said: str) -> None:
+    Portal.objects.update(license_family=license_family)
+    Bucket.objects.update_or_create(portal=Portal.objects.get(), defaults={"counted": counted})
+    assert said in tab.show()
 
 
 def test_saving_nothing_new_says_so(tab: Page) -> None:

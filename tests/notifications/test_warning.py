@@ -1,5 +1,6 @@
 """Admins are told once of what needs one of them."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -7,12 +8,13 @@ from django.utils import timezone
 
 from b24app import tokens
 from b24app.models import Portal, PortalUser
+from b24app.rest.errors import RestError
 from devportal import world
 from devportal.server import Stand
 from notifications import dispatching, inbox, tasks, warning
 from notifications.models import Dispatch
 from notifications.senders import app_sender
-from tests.notifications.conftest import Join
+from tests.notifications.conftest import Join, Send
 
 
 @pytest.fixture
@@ -30,6 +32,15 @@ def stopped(admin: PortalUser, colleague: PortalUser, second: PortalUser) -> Dis
         portal=admin.portal, sender=app_sender(admin.portal), author=colleague, key=uuid4(), type="personal",
         message="Read [b]this[/b]", state=Dispatch.State.PAUSED, error_code="ACCESS_DENIED",
     )  # fmt: skip
+
+
+@pytest.fixture
+def fruitless(admin: PortalUser, colleague: PortalUser, second: PortalUser, post: Send) -> Dispatch:
+    """A dispatch to many that is over, with not one of them reached."""
+    dispatch = post([5, 6], author=admin, message="For [b]all[/b]")
+    dispatch.notifications.update(state="failed", error_code="ATTACH_ERROR")
+    Dispatch.objects.filter(pk=dispatch.pk).update(author=colleague, audience={"everyone": True})
+    return dispatch
 
 
 def told(portal: world.Portal, person: world.Person) -> list[str]:
@@ -53,6 +64,41 @@ def test_what_may_not_have_arrived_is_told_again_at_once(stopped: Dispatch, port
     stand.faults.order(method="batch", kind="cut_before")
     tasks.warn_admins.call_local()
     assert (len(told(portal, portal.admin)), len(told(portal, portal.second_admin))) == (1, 1)
+
+
+def test_one_that_reached_nobody_is_told_to_each_admin_once(fruitless: Dispatch, portal: world.Portal, stand: Stand) -> None:
+    for _again in range(2):
+        tasks.warn_admins.call_local()
+    for person in (portal.admin, portal.second_admin):
+        [text] = told(portal, person)
+        assert "has reached nobody: “For all”" in text
+        assert RestError("ATTACH_ERROR").message in text
+    assert stand.log.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "changed"),
+    [
+        ({"state": "sent"}, {}), ({"state": "unknown"}, {}), ({}, {"audience": {}}), ({}, {"state": "cancelled"}),
+        ({}, {"finished_at": timezone.now() - timedelta(days=2)}),
+    ],
+)  # fmt: skip
+def test_one_that_reached_somebody_or_is_old_is_no_news(
+    fruitless: Dispatch, stand: Stand, rows: dict[str, object], changed: dict[str, object]
+) -> None:
+    fruitless.notifications.filter(pk=fruitless.notifications.latest("pk").pk).update(**rows or {"state": "failed"})
+    Dispatch.objects.update(**changed or {"error_code": ""})
+    tasks.warn_admins.call_local()
+    assert stand.log.count() == 0
+
+
+def test_one_that_reaches_nobody_again_is_told_again(fruitless: Dispatch, admin: PortalUser, stand: Stand) -> None:
+    tasks.warn_admins.call_local()
+    dispatching.resend_failed(admin, fruitless.pk)
+    fruitless.notifications.update(state="failed", error_code="ATTACH_ERROR")
+    Dispatch.objects.update(state="done", finished_at=timezone.now())
+    tasks.warn_admins.call_local()
+    assert stand.log.count() == 2
 
 
 def test_two_workers_that_found_the_same_tell_it_once(stopped: Dispatch, admin: PortalUser, stand: Stand) -> None:
