@@ -63,6 +63,7 @@ if DEBUG:
 
 MIDDLEWARE = [
     "b24app.middleware.logged",
+    "b24app.middleware.head_without_body",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

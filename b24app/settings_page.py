@@ -63,8 +63,8 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "default_type": gettext_lazy("What New notification begins with. Senders can choose another one."),
             "tag_prefix": gettext_lazy("New notification begins with this TAG. One to which nothing was added counts as none."),
             "warns_admins": gettext_lazy(
-                "When a dispatch stops by itself or reaches nobody, or an administrator's access ends, the administrators who use the app get a "
-                "notification."
+                "When a dispatch stops by itself or reaches nobody, or an administrator's access ends, the administrators who use the app "
+                "get a notification."
             ),
         }
 

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from django.test import Client
+from django.core.handlers.wsgi import WSGIHandler
+from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
 from b24app.models import LaunchProof, Portal, PortalUser, Sender
@@ -172,6 +173,15 @@ def test_a_curious_browser_gets_a_page(path: str, method: str, client: Client) -
     assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
     if method == "get":
         assert "Open your portal" in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/app/", "/install/", "/healthz", "/nowhere/"])
+def test_head_tells_the_length_and_sends_nothing(path: str, client: Client, rf: RequestFactory) -> None:
+    """Asked as a server asks: Django's test client would drop the body itself."""
+    told: dict[str, str] = {}
+    parts = WSGIHandler()(rf.head(path).environ, lambda status, headers: told.update(headers))  # type: ignore[arg-type]
+    assert b"".join(parts) == b""
+    assert told["Content-Length"] == str(len(client.get(path).content)) != "0"
 
 
 @pytest.mark.parametrize("path", ["/app/", "/install/", "/events/"])
