@@ -7,12 +7,13 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext, pgettext_lazy
 
 from b24app.models import Activity, Portal, PortalUser
 
@@ -117,11 +118,17 @@ SETTINGS: Mapping[str, Promise] = {
     "warns_admins": gettext_lazy("Tell administrators what needs them"),
     "bucket_capacity": gettext_lazy("Requests in reserve"),
     "bucket_drain": gettext_lazy("Requests per second"),
-    "send": gettext_lazy("Who may send to people chosen one by one"),
-    "send_to_many": gettext_lazy("Who may send to many"),
-    "see_all": gettext_lazy("Who may see and take back what others sent"),
+    "who_may_send": gettext_lazy("Who may send to people chosen one by one"),
+    "who_may_send_to_many": gettext_lazy("Who may send to many"),
+    "who_may_see_all": gettext_lazy("Who may see and take back what others sent"),
 }
-"""Names of settings in details["settings"]; one that is not here goes by its own."""
+"""Names of the settings in details["settings"], which has their new values by the portal's columns."""
+
+_CHOICES: Mapping[str, Mapping[str, Promise | str]] = {
+    "default_type": dict(Portal.NoticeType.choices),
+    "interface_language": dict(settings.LANGUAGES),
+    **{name: dict(Portal.Who.choices) for name in ("who_may_send", "who_may_send_to_many", "who_may_see_all")},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +167,19 @@ def sentence(row: Activity) -> str:
     number = values.get("number", 0)
     values |= {"number": number, "shown": number_format(number, force_grouping=True)}
     if "settings" in values:
-        values["settings"] = "; ".join(str(SETTINGS.get(name, name)) for name in values["settings"])
+        values["settings"] = "; ".join(f"{SETTINGS[name]} – {_told(name, value)}" for name, value in values["settings"].items())
     return str(WORDS[Kind(row.kind)].sentence % values)
+
+
+def _told(name: str, value: object) -> str:
+    """The value of a setting in words; who is chosen for a right stands in the settings alone."""
+    if isinstance(value, bool):
+        return pgettext("value of a setting", "on") if value else pgettext("value of a setting", "off")
+    if isinstance(value, int | float):
+        return number_format(value)
+    if not value:
+        return pgettext("value of a setting", "default")
+    return str(_CHOICES.get(name, {}).get(str(value), value))
 
 
 def person_name(row: Activity) -> str:

@@ -100,9 +100,10 @@ def settings_page(request: FrameRequest) -> HttpResponseBase:
         # With status 200: htmx shows no other, and browsers write any other one into the console as an error.
         return _page(request, form)
     labels = [str(form.fields[name].label) for name in form.changed_data]
-    Portal.objects.filter(pk=request.portal.pk).update(**{name: form.cleaned_data[name] for name in form.changed_data})
-    if form.changed_data:
-        activity.note(request.person, activity.Kind.SETTINGS, settings=form.changed_data)
+    changed = {name: form.cleaned_data[name] for name in form.changed_data}
+    if changed:
+        Portal.objects.filter(pk=request.portal.pk).update(**changed)
+        activity.note(request.person, activity.Kind.SETTINGS, settings=changed)
     text = _("Saved: %(settings)s.") % {"settings": "; ".join(labels)} if labels else _("Nothing was changed, so nothing had to be saved.")
     request.portal.refresh_from_db()
     return toast(_page(request, SettingsForm(instance=request.portal)), text)

@@ -38,7 +38,7 @@ def give(person: PortalUser, rights: Mapping[Right, Given]) -> list[Right]:
         after = Portal.objects.get(pk=before.pk)
         changed = [each for each in rights if _is_another(each, before, after)]
         if changed:
-            activity.note(person, activity.Kind.SETTINGS, settings=[each.value for each in changed])
+            activity.note(person, activity.Kind.SETTINGS, settings={f"who_may_{each}": rights[each].who for each in changed})
     return changed
 
 

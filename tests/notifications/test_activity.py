@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from b24app import activity, spreadsheet, tasks
 from b24app.activity import SETTINGS, WORDS, Filters, Kind
 from b24app.models import Activity, Portal, PortalUser
+from b24app.roles import Right
 from b24app.settings_page import SettingsForm
 from devportal import world
 from notifications import answering, closing, dispatching, reminding, revoking
@@ -95,7 +96,7 @@ def test_settings_and_senders_are_told_without_the_webhook(browse: Browse, admin
     sender = admin.portal.senders.get(kind="webhook")
     browse.post(admin, f"senders/{sender.pk}/remove/")
     assert told(admin.portal) == [
-        (admin.name, "Changed settings: Keep the list of sent notifications for", ""),
+        (admin.name, "Changed settings: Keep the list of sent notifications for – 90", ""),
         (admin.name, "Added the webhook sender Warehouse", ""),
         (admin.name, "Removed the webhook sender Warehouse", ""),
     ]
@@ -103,12 +104,40 @@ def test_settings_and_senders_are_told_without_the_webhook(browse: Browse, admin
     assert secret not in str(list(Activity.objects.values()))
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("retention_days", 90, "90"), ("bucket_drain", 2.5, "2.5"), ("bucket_capacity", None, "default"), ("tag_prefix", "hr-", "hr-"),
+        ("interface_language", "de", "Deutsch"), ("interface_language", "", "default"), ("default_type", "system", "System"),
+        ("warns_admins", False, "off"), ("who_may_send", "everyone", "Everyone"), ("who_may_see_all", "admins", "Administrators only"),
+    ],
+)  # fmt: skip
+def test_a_changed_setting_is_told_with_its_new_value(admin: PortalUser, setting: str, value: object, said: str) -> None:
+    activity.note(admin, Kind.SETTINGS, settings={setting: value})
+    assert activity.sentence(Activity.objects.get()) == f"Changed settings: {SETTINGS[setting]} – {said}"
+
+
+def test_a_right_that_was_given_is_told(browse: Browse, admin: PortalUser) -> None:
+    form = {f"{right}-who": "admins" for right in ("send", "send_to_many", "see_all")}
+    browse.post(admin, "settings/rights/", **{**form, "see_all-who": "everyone"})
+    assert told(admin.portal) == [(admin.name, "Changed settings: Who may see and take back what others sent – Everyone", "")]
+
+
 def test_every_setting_has_a_name() -> None:
-    assert set(SettingsForm.base_fields) <= SETTINGS.keys()
+    rights = {f"who_may_{right}" for right in Right}
+    assert SETTINGS.keys() == {*SettingsForm.base_fields, *rights}
 
 
 def test_every_kind_is_told_in_the_readers_language(admin: PortalUser) -> None:
-    details = {"number": 1240, "label": "Yes", "settings": ["retention_days"], "name": "Robot", "version": 2, "format": "CSV", "tag": "a"}
+    details = {
+        "number": 1240,
+        "label": "Yes",
+        "settings": {"retention_days": 90},
+        "name": "Robot",
+        "version": 2,
+        "format": "CSV",
+        "tag": "a",
+    }
     for kind in Kind:
         activity.note(admin, kind, **details)
     rows = list(Activity.objects.all())
