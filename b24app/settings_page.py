@@ -115,23 +115,31 @@ def check_connection(request: FrameRequest) -> HttpResponseBase:
     """Ask the portal, repair what can be repaired, and say what was done and what is left to people."""
     checked = checking.check(request.person)
     request.portal.refresh_from_db()
-    response = _page(request, SettingsForm(instance=request.portal), checked)
+    # Its card alone: what was typed into the forms beside it stays.
+    response = render(request, "frame/settings.html#connection", _connection(request.portal) | {"checked": checked})
     if not checked.left:
         return toast(response, _("The connection works: the portal answers, events and links are bound."))
     return toast(response, checked.left[0], "bad")
 
 
-def _page(request: FrameRequest, form: SettingsForm, checked: checking.Checked | None = None) -> HttpResponseBase:
+def _page(request: FrameRequest, form: SettingsForm) -> HttpResponseBase:
     portal = request.portal
     bucket = Bucket.objects.filter(portal=portal).first()
-    admins = portal.people.filter(is_admin=True).defer("access_token", "refresh_token").order_by("name", "user_id")
-    calls = portal.calls.defer("request", "response").order_by("-id")
     context = {
         "form": form,
-        "portal": portal,
         "plan": plan_limits(portal),
         "is_unlimited": bucket is not None and bucket.counted is False,
-        "checked": checked,
+        **_connection(portal),
+    }
+    return render(request, "frame/settings.html", context)
+
+
+def _connection(portal: Portal) -> dict[str, Any]:
+    """How the connection stands, as we know it without asking the portal."""
+    admins = portal.people.filter(is_admin=True).defer("access_token", "refresh_token").order_by("name", "user_id")
+    calls = portal.calls.defer("request", "response").order_by("-id")
+    return {
+        "portal": portal,
         "granted": sorted(portal.scopes),
         "missing": checking.missing_scopes(portal),
         "admins": admins,
@@ -142,4 +150,3 @@ def _page(request: FrameRequest, form: SettingsForm, checked: checking.Checked |
         "suspended_message": sentence(portal.suspended_code),
         "oauth_link": f"{settings.APP_URL}{reverse('oauth-start')}?{urlencode({'domain': portal.domain})}",
     }
-    return render(request, "frame/settings.html", context)

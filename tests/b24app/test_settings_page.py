@@ -156,6 +156,12 @@ def test_check_connection_binds_what_is_missing_in_one_batch(tab: Page, installe
     assert [binding.placement for binding in installation.placements] == ["REST_APP_URI"]
 
 
+def test_check_connection_leaves_what_is_being_typed_beside_it(tab: Page) -> None:
+    text = tab.check().content.decode()
+    assert 'id="connection"' in text
+    assert "<form" not in text
+
+
 def test_check_connection_says_what_could_not_be_bound(tab: Page, stand: Stand) -> None:
     stand.faults.order(method="placement.bind", code="insufficient_scope", inside_batch=True)
     kind, text = said(tab.check())

@@ -27,16 +27,24 @@ def test_give_a_right_check_the_connection_and_take_the_data_along(installed: De
     picker.get_by_role("button", name="Select").click()
     expect(right.locator(".chip-person")).to_contain_text(portal.person.full_name)
     expect_accessible(installed)
-    form.get_by_role("button", name="Save rights").click()
+    form.get_by_role("button", name="Save rights").press("Enter")
     expect(frame.locator("#toasts")).to_contain_text("Saved: Who may send to many.")
     expect(right.locator(".chip-branch")).to_contain_text("Sales")
     stored = Portal.objects.get(member_id=portal.member_id)
     assert stored.who_may_send_to_many == "chosen"
+    expect(form.get_by_role("button", name="Save rights")).to_be_focused()
     assert [each["id"] for each in stored.chosen["send_to_many"]["people"]] == [portal.person.id]
 
+    frame.get_by_label("TAG begins with").fill("typed, not saved")
     frame.get_by_role("button", name="Check connection").click()
     expect(frame.get_by_role("complementary", name="Connection")).to_contain_text("The portal answers.")
+    expect(frame.get_by_role("button", name="Check connection")).to_be_focused()
+    expect(frame.get_by_label("TAG begins with")).to_have_value("typed, not saved")
     expect(right.locator(".chip-branch")).to_contain_text("Sales")
+
+    frame.get_by_role("button", name="Save", exact=True).press("Enter")
+    expect(frame.locator("#toasts")).to_contain_text("Saved: TAG begins with.")
+    expect(frame.get_by_role("button", name="Save", exact=True)).to_be_focused()
 
     with installed.page.expect_download() as saved:
         frame.get_by_role("button", name="Save as JSON").click()
