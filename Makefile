@@ -8,7 +8,7 @@ PRODUCTION = DJANGO_DEBUG=off APP_URL=https://notifications.example B24_CLIENT_I
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(60))") \
 	TOKEN_KEYS=$$($(BIN)/python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())")
 
-.PHONY: help setup demo test check bench chaos messages clean
+.PHONY: help setup demo test check bench chaos messages screenshots clean
 
 help:
 	@echo "make demo      install, migrate and start the app, its worker and the stand-in portals"
@@ -16,6 +16,7 @@ help:
 	@echo "make check     lint, types, layers, migrations, deployment settings"
 	@echo "make bench     measure: sending, clicks meanwhile, answers, the ledger"
 	@echo "make chaos     2,000 notifications while their workers are killed twenty times, and what came of it"
+	@echo "make screenshots  pictures of every page in every language, into var/screenshots/ (ARGS=--help for parts of it)"
 	@echo "make messages  collect texts for translation into locale/"
 
 setup: .venv/.installed node_modules/.installed $(CATALOGUES:.po=.mo)
@@ -54,6 +55,10 @@ bench: setup
 
 chaos: setup
 	CHAOS_RECIPIENTS=2000 CHAOS_KILLS=20 CHAOS_SECONDS=900 $(BIN)/pytest -q --timeout 1000 tests/chaos $(ARGS)
+
+screenshots: setup
+	@sh scripts/browser.sh
+	$(BIN)/python -m scripts.screenshots $(ARGS)
 
 messages: .venv/.installed
 	$(BIN)/python -m scripts.catalogue

@@ -24,11 +24,15 @@ START_SECONDS = 30
 
 @dataclass(frozen=True)
 class Rig:
-    """A running web process of the app, the stand-in it talks to, and the app as the stand-in knows it."""
+    """A running web process of the app, the stand-in it talks to, and the app as the stand-in knows it.
+
+    `environment` is the web process's: another process with it works on the same database.
+    """
 
     stand: Stand
     app: App
     url: str
+    environment: dict[str, str]
 
 
 @contextmanager
@@ -46,7 +50,7 @@ def rig(processes: int = 1, threads: int = 8) -> Iterator[Rig]:
         web = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
         try:
             _wait(f"{url}/healthz")
-            yield Rig(stand, app, url)
+            yield Rig(stand, app, url, env)
         finally:
             web.terminate()
             web.wait(timeout=20)

@@ -72,13 +72,24 @@ _FEW = (
     ("Zofia", "Wrzosowicka", "F", "Developer", 8),
 )
 
-_GIVEN = (
-    ("Anneli", "F"), ("Borys", "M"), ("Светозара", "F"), ("Dorian", "M"), ("Eluned", "F"), ("Fjodor", "M"), ("Greta", "F"),
-    ("Hákon", "M"), ("Ирма", "F"), ("Joaquim", "M"), ("Kirsi", "F"), ("Лука", "M"), ("Mireia", "F"), ("Niilo", "M"),
-    ("Oksana", "F"), ("Pelle", "M"), ("Рогнеда", "F"), ("Szymon", "M"), ("Tülay", "F"), ("Umberto", "M"),
+# A name is of one script, and its family name fits women and men alike.
+_SCRIPTS = (
+    (
+        (
+            ("Anneli", "F"), ("Borys", "M"), ("Dorian", "M"), ("Eluned", "F"), ("Fjodor", "M"), ("Greta", "F"), ("Hákon", "M"),
+            ("Joaquim", "M"), ("Kirsi", "F"), ("Mireia", "F"), ("Niilo", "M"), ("Oksana", "F"), ("Pelle", "M"), ("Szymon", "M"),
+            ("Tülay", "F"), ("Umberto", "M"),
+        ),
+        ("Birken", "Stein", "Morgen", "Silber", "Haver", "Nord", "Ruis", "Åker", "Jezior"),
+        ("thal", "brück", "lund", "feld", "niemi", "ström", "linna", "dahl"),
+    ),
+    (
+        (("Светозара", "F"), ("Ирма", "F"), ("Лука", "M"), ("Рогнеда", "F")),
+        ("Север", "Лес", "Вишн", "Полын"),
+        ("ович", "енко", "нюк", "юк"),
+    ),
 )  # fmt: skip
-_FAMILY_START = ("Birken", "Stein", "Morgen", "Север", "Лес", "Silber", "Haver", "Вишне", "Nord", "Ruis", "Åker", "Jezior")
-_FAMILY_END = ("thal", "brück", "lund", "горский", "ович", "feld", "niemi", "градов", "ström", "linna", "dahl", "owski")
+_OF_TEN_LATIN = 8
 
 
 def departments(company: str, people: int = 0) -> dict[int, Department]:
@@ -109,7 +120,8 @@ def _made_up(count: int, seed: int) -> tuple[tuple[str, str, str, int], ...]:
     chance = random.Random(seed)
     made = []
     for _ in range(count):
-        name, gender = chance.choice(_GIVEN)
-        last_name = chance.choice(_FAMILY_START) + chance.choice(_FAMILY_END)
+        given, start, end = _SCRIPTS[chance.randrange(10) >= _OF_TEN_LATIN]
+        name, gender = chance.choice(given)
+        last_name = chance.choice(start) + chance.choice(end)
         made.append((name, last_name, gender, chance.choice(_DEPARTMENTS[1:])[0]))
     return tuple(made)
