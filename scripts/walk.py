@@ -44,14 +44,19 @@ def _view(frame: Frame, value: str) -> None:
     settled(frame)
 
 
+def _choose(frame: Frame, name: str, value: str) -> None:
+    """Choose in the open filter, and close it."""
+    frame.locator(f"[name='{name}']").select_option(value)
+    frame.locator("#sent-filter").dispatch_event("filter")
+    frame.locator(f"[name='{name}']").press("Escape")
+    settled(frame)
+
+
 def _dispatch(frame: Frame, state: str) -> None:
     """Open the newest dispatch in this state."""
     _view(frame, "dispatches")
     _press(frame, "#filter-toggle")
-    frame.locator("[name='dispatch_state']").select_option(state)
-    frame.locator("#sent-filter").dispatch_event("filter")
-    frame.locator("#sent-search").click()
-    settled(frame)
+    _choose(frame, "dispatch_state", state)
     _press(frame, ".dispatch-grid .message")
 
 
@@ -133,10 +138,7 @@ def dispatch_failed(frame: Frame) -> None:
     """A dispatch that not everybody got, with the names of those."""
     _view(frame, "list")
     _press(frame, "#filter-toggle")
-    frame.locator("[name='state']").select_option("failed")
-    frame.locator("#sent-filter").dispatch_event("filter")
-    frame.locator("#sent-search").click()
-    settled(frame)
+    _choose(frame, "state", "failed")
     tag = frame.locator("#sent-list .pill-text").nth(0).inner_text()
     _view(frame, "dispatches")
     frame.locator("#sent-search").fill(tag)
@@ -160,10 +162,10 @@ def audience_review(frame: Frame) -> None:
 
 
 def request(frame: Frame) -> None:
-    """The answers to the request that is still open."""
+    """The answers to the request of which some have come, and some were declined."""
     sent(frame)
     _press(frame, "#sent-view label:has([value='tag'])")
-    _press(frame, ".group-grid .asks")
+    _press(frame, ".group-grid tr:has(.badge-violet):has(.badge-bad) .asks")
     expect(frame.locator(".request-grid")).to_be_visible()
     settled(frame)
 
@@ -222,7 +224,8 @@ def inbox(frame: Frame) -> None:
 def inbox_chosen(frame: Frame) -> None:
     inbox(frame)
     for number in range(2):
-        frame.locator("#feed .note-check input").nth(number).check()
+        # Not a click: by then the strip of buttons may float above the box.
+        frame.locator("#feed .note-check input").nth(number).press("Space")
     _press(frame, "#feed [data-menu]")
 
 

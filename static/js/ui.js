@@ -75,6 +75,10 @@
       if (path.split("?")[0] === tab.getAttribute("href") || tab.dataset.tab === under) tab.setAttribute("aria-current", "page");
       else tab.removeAttribute("aria-current");
     }
+    // On a narrow screen the tabs are a line that is pushed aside.
+    const strip = byId("tabs");
+    const current = strip.querySelector("[aria-current]");
+    if (current) strip.scrollLeft = current.offsetLeft - strip.offsetLeft - (strip.clientWidth - current.offsetWidth) / 2;
   }
 
   function showLoadFailure(path, reason) {
