@@ -18,7 +18,7 @@ States: installing -> active -> suspended (the REST client's doing) -> removed; 
 | ONAPPUPDATE with the old application_token | bound again |
 | ONAPPUPDATE missing | the next opening sees another version in app.info and binds again |
 | ONAPPUNINSTALL, CLEAN=1 | every row of the portal is deleted |
-| ONAPPUNINSTALL, CLEAN=0 | removed; tokens, names, photos and the call log go, the ledger stays |
+| ONAPPUNINSTALL, CLEAN=0 | removed; tokens, names, photos, what was never started and the call log go, the ledger stays |
 | ONAPPUNINSTALL doubled | the second has no proof any more: refused, nothing changes |
 | ONAPPUNINSTALL of an earlier installation, replayed or late | its application_token died with that installation: refused |
 | ONAPPUNINSTALL after a reinstall, with the new application_token | removes, as it should |
@@ -35,7 +35,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from b24app import activity, logs, oauth, tokens
+from b24app import activity, logs, oauth, roles, tokens
 from b24app.frame.launch import Launch, LaunchFields, remember
 from b24app.models import Bucket, CallLog, LaunchProof, MethodPause, Portal, PortalUser, Sender
 from b24app.rest.errors import RestError
@@ -57,6 +57,7 @@ _WORTHLESS = {
 _NO_ANSWER = {"TIMEOUT", "CONNECTION_BROKEN"}
 
 _erasers: list[Callable[[Portal], None]] = []
+_forgetters: list[Callable[[Portal], None]] = []
 
 
 def enter(launch: Launch, *, installer: bool = False) -> PortalUser:
@@ -158,6 +159,11 @@ def erase_first(erase: Callable[[Portal], None]) -> None:
     _erasers.append(erase)
 
 
+def forget_too(forget: Callable[[Portal], None]) -> None:
+    """Call `forget` when a portal's ledger stays after a removal, in the same transaction: for names outside this floor's tables."""
+    _forgetters.append(forget)
+
+
 def remove(portal: Portal, *, clean: bool) -> None:
     """The app is gone from the portal. `clean`: the admin wants its data gone, so nothing stays; else the ledger stays, without names."""
     with transaction.atomic():
@@ -174,11 +180,13 @@ def remove(portal: Portal, *, clean: bool) -> None:
             access_token="", refresh_token="", expires_at=None, refreshed_at=None, refresh_claimed_at=None,
             token_state=PortalUser.TokenState.NONE,
         )  # fmt: skip
+        for forget in _forgetters:
+            forget(portal)
         activity.note(portal, activity.Kind.REMOVED)
         portal.senders.filter(kind=Sender.Kind.WEBHOOK).update(webhook_url="")
         Portal.objects.filter(pk=portal.pk).update(
-            state=Portal.State.REMOVED, application_token="", suspended_code="", suspended_at=None, bound_version=None, chosen={},
-            installed_at=None, removed_at=timezone.now(), installation=F("installation") + 1,
+            state=Portal.State.REMOVED, application_token="", chosen=roles.nameless(portal.chosen), suspended_code="", suspended_at=None,
+            bound_version=None, installed_at=None, removed_at=timezone.now(), installation=F("installation") + 1,
         )  # fmt: skip
 
 

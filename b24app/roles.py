@@ -4,9 +4,10 @@ Three rights are the portal's to give: to send to people chosen one by one, to s
 Administrators have all of them. Each can be given to everyone, or to chosen people and departments (Portal.chosen).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from b24app.models import Portal, PortalUser
 
@@ -56,6 +57,14 @@ def chosen(portal: Portal, right: Right) -> Chosen:
         tuple(ChosenPerson(**each) for each in kept.get("people", ())),
         tuple(ChosenDepartment(**each) for each in kept.get("departments", ())),
     )
+
+
+def nameless(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Portal.chosen with numbers in place of people's names: what a removal leaves of the rights."""
+    return {
+        right: {**given, "people": [{**each, "name": f"#{each['id']}"} for each in given.get("people", ())]}
+        for right, given in kept.items()
+    }
 
 
 def is_admin(person: PortalUser) -> bool:

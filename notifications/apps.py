@@ -14,3 +14,4 @@ class NotificationsConfig(AppConfig):
 
         floor.add("ledger", metrics.ledger)
         lifecycle.erase_first(erasing.erase)
+        lifecycle.forget_too(erasing.forget_names)

@@ -48,3 +48,9 @@ def _erase_of(dispatch_ids: Collection[int], before: datetime) -> int:
 def _erase(rows: QuerySet[Notification]) -> int:
     Answer.objects.filter(notification__in=rows).delete()
     return rows._raw_delete(rows.db)
+
+
+def forget_names(portal: Portal) -> None:
+    """From a ledger that stays: the names of who was left out, and what was never started with the addresses that were pasted for it."""
+    Dispatch.objects.filter(portal=portal, state__in=(Dispatch.State.PREPARING, Dispatch.State.READY)).delete()
+    Dispatch.objects.filter(portal=portal).exclude(left_out={}).update(left_out={})

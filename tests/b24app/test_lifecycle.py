@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from b24app import lifecycle
+from b24app import lifecycle, roles
 from b24app.models import Activity, CallLog, LaunchProof, MethodPause, Portal, PortalUser, Sender
 from b24app.rest.calls import Call
 from b24app.rest.client import as_portal
@@ -40,8 +40,15 @@ def plant_ledger(member_id: str) -> Notification:
     recipient = PortalUser.objects.create(portal=portal, user_id=77, name="Planted Recipient", photo="https://planted.example/photo.png")
     sender = portal.senders.get(kind="app")
     dispatch = Dispatch.objects.create(
-        portal=portal, sender=sender, author=person, key=uuid.uuid4(), type="personal", message="planted message", tag="planted-tag"
-    )
+        portal=portal, sender=sender, author=person, key=uuid.uuid4(), type="personal", message="planted message", tag="planted-tag",
+        left_out={"dismissed": {"count": 1, "names": ["Planted Dismissed"]}},
+    )  # fmt: skip
+    Dispatch.objects.create(
+        portal=portal, sender=sender, author=person, key=uuid.uuid4(), type="personal", message="unsent", state="preparing",
+        audience={"listed": ["somebody@planted.example"]},
+    )  # fmt: skip
+    portal.chosen = {"send": {"people": [{"id": 77, "name": "Planted Chosen"}], "departments": []}}
+    portal.save(update_fields=["chosen"])
     Sender.objects.create(portal=portal, kind="webhook", name="Planted webhook", webhook_url="https://planted.example/rest/1/planted/")
     MethodPause.objects.create(portal=portal, method="im.notify", until=timezone.now())
     notification = Notification.objects.create(
@@ -236,15 +243,13 @@ def test_removal_without_clean_keeps_the_ledger_and_nothing_personal(installed: 
     """market-checklist: tokens and personal data always go; the clean flag 0 leaves what is harmless."""
     browser_of.open(installed.launch(app, installed.admin))
     plant_ledger(installed.member_id)
-    chosen = {"send": {"people": [{"id": 5, "name": "Chosen Person"}], "departments": []}}
-    Portal.objects.filter(member_id=installed.member_id).update(who_may_send="chosen", chosen=chosen)
     fields = installed.launch(app, installed.admin).fields
     installed.uninstall(app, clean=False)
     assert browser_of.deliver() == [200]
     after = everything()
     for gone in (
         fields["AUTH_ID"], fields["REFRESH_ID"], fields["APPLICATION_TOKEN"], installed.admin.full_name, "Planted Recipient",
-        "planted.example", "Chosen Person",
+        "Planted Dismissed", "Planted Chosen", "planted.example",
     ):  # fmt: skip
         assert gone not in after
     portal = stored()
@@ -253,6 +258,7 @@ def test_removal_without_clean_keeps_the_ledger_and_nothing_personal(installed: 
     assert not CallLog.objects.exists()
     assert not LaunchProof.objects.exists()
     assert Notification.objects.get().message == "planted message"
+    assert [person.id for person in roles.chosen(portal, roles.Right.SEND).people] == [77], "the rights themselves stay"
 
 
 @pytest.mark.parametrize("clean", [True, False])
