@@ -5,6 +5,7 @@ CATALOGUES := $(wildcard locale/*/LC_MESSAGES/django.po)
 
 # Production settings with throw-away secrets, for checks that must see what an operator's start sees.
 PRODUCTION = DJANGO_DEBUG=off APP_URL=https://notifications.example B24_CLIENT_ID=local.check B24_CLIENT_SECRET=check \
+	VENDOR_NAME="Example Vendor" SUPPORT_EMAIL=support@notifications.example \
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(60))") \
 	TOKEN_KEYS=$$($(BIN)/python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())")
 

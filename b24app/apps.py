@@ -10,4 +10,6 @@ class B24AppConfig(AppConfig):
     name = "b24app"
 
     def ready(self) -> None:
+        from b24app import vendor  # noqa: F401 - registers its check
+
         logs.follow(settings.HUEY)

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from b24app.version import VERSION
+
 logger = logging.getLogger(__name__)
 
 
@@ -22,8 +24,8 @@ class NotMigrated(Exception):
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 while the process answers."""
-    return HttpResponse("ok", content_type="text/plain")
+    """200 while the process answers, with the version of the app that it runs: what was moderated, or not (market/listing.yml)."""
+    return HttpResponse(f"ok {VERSION}", content_type="text/plain")
 
 
 @require_safe

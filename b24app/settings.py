@@ -31,6 +31,10 @@ APP_URL = env("APP_URL", default="http://127.0.0.1:8000").rstrip("/")
 _app_address = urlsplit(APP_URL)
 ALLOWED_HOSTS: list[str] = env.list("DJANGO_ALLOWED_HOSTS", default=[_app_address.hostname or "127.0.0.1"])
 
+# Who answers for this installation: named on the public pages (b24app.public_pages).
+VENDOR_NAME = env("VENDOR_NAME", default="")
+SUPPORT_EMAIL = env("SUPPORT_EMAIL", default="")
+
 B24_CLIENT_ID = env("B24_CLIENT_ID", default="")
 B24_CLIENT_SECRET = env("B24_CLIENT_SECRET", default="")
 B24_APP_CODE = env("B24_APP_CODE", default="") or B24_CLIENT_ID

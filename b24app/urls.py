@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from b24app import activity_page, events, exchanges_page, health, install, metrics, oauth_views, opening, senders_page, settings_page
+from b24app import (
+    activity_page,
+    events,
+    exchanges_page,
+    health,
+    install,
+    metrics,
+    oauth_views,
+    opening,
+    public_pages,
+    senders_page,
+    settings_page,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("app/", opening.app, name="app"),
@@ -10,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("events/", events.events, name="events"),
     path("oauth/start/", oauth_views.start, name="oauth-start"),
     path("oauth/callback/", oauth_views.callback, name="oauth-callback"),
+    *(path(f"{name}/", public_pages.page, {"name": name}, name=name) for name in public_pages.PAGES),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
