@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from b24app import scopes
 from b24app.models import Portal, PortalUser
 from b24app.pictures import picture
 from b24app.rest.calls import Answer, Call, Outcome
@@ -41,7 +42,7 @@ def introduce(person: PortalUser, *, bind: bool) -> list[str]:
         "profile": Call("profile", {}, _read_profile, repeatable=True),
         "app": Call("app.info", {}, _read_license, repeatable=True),
     }
-    if "user" in person.portal.scopes:
+    if scopes.opens_people(person.portal.scopes):
         calls["departments"] = Call("user.current", {}, _read_departments, repeatable=True)
     outcomes = client.run_batch(calls | (_binding_calls() if bind else {}))
     if license_family := outcomes["app"].value:

@@ -4,12 +4,10 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
+from b24app import scopes
 from b24app.bindings import LINKS, introduce, rebind
 from b24app.models import Portal, PortalUser
 from b24app.rest.errors import RestError
-
-# What the app asks for on the Market's card; `profile` and events need none.
-NEEDED_SCOPES = ("department", "im", "placement", "user")
 
 
 @dataclass(slots=True)
@@ -47,11 +45,6 @@ def is_bound(portal: Portal) -> bool:
     return portal.bound_version is not None and portal.bound_version == portal.version
 
 
-def missing_scopes(portal: Portal) -> list[str]:
-    """The rights that the app needs and the portal has not given."""
-    return [name for name in NEEDED_SCOPES if name not in portal.scopes]
-
-
 def dead_admins(portal: Portal) -> list[PortalUser]:
     """The admins whose access has ended, by name."""
     dead = portal.people.filter(is_admin=True, token_state=PortalUser.TokenState.DEAD)
@@ -81,10 +74,10 @@ def _left(portal: Portal, unbound: list[str]) -> list[str]:
     if unbound:
         names = ", ".join(_("links into the app") if name == LINKS else name for name in unbound)
         left.append(_("These could not be bound: %(names)s. Check again later, or install the app anew.") % {"names": names})
-    if scopes := missing_scopes(portal):
+    if missing_rights := scopes.missing(portal.scopes):
         left.append(
             _("The portal has not given the app these rights: %(names)s. They come with an update or a new installation of the app.")
-            % {"names": ", ".join(scopes)}
+            % {"names": ", ".join(missing_rights)}
         )
     if dead := dead_admins(portal):
         left.append(

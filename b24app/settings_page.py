@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from b24app import activity, checking
+from b24app import activity, checking, scopes
 from b24app.frame.notices import toast
 from b24app.frame.session import FrameRequest, frame_view
 from b24app.models import Bucket, Portal, PortalUser
@@ -141,7 +141,7 @@ def _connection(portal: Portal) -> dict[str, Any]:
     return {
         "portal": portal,
         "granted": sorted(portal.scopes),
-        "missing": checking.missing_scopes(portal),
+        "missing": scopes.missing(portal.scopes),
         "admins": admins,
         "any_dead": any(admin.token_state == PortalUser.TokenState.DEAD for admin in admins),
         "bound": checking.is_bound(portal),

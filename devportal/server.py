@@ -71,7 +71,7 @@ class Stand:
         install_url: str | None,
         events_url: str | None = None,
         redirect_url: str | None = None,
-        scope: Iterable[str] = ("im", "user", "department", "placement"),
+        scope: Iterable[str] = ("im", "user_basic", "department", "placement"),
         name: str = "Tagged Notifications",
     ) -> App:
         """Make an application known. `events_url` gets ONAPPINSTALL without being bound, like the address on a Market card;

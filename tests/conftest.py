@@ -56,7 +56,7 @@ def register_app(stand: Stand, settings: Settings) -> Callable[[str], App]:
             app_url=f"{base}/app/",
             install_url=f"{base}/install/",
             events_url=f"{base}/events/",
-            scope=("im", "user", "department", "placement"),
+            scope=("im", "user_basic", "department", "placement"),
         )
 
     return register

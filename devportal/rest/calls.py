@@ -1,6 +1,6 @@
 """What every REST method shares: the call, its caller and parameters, its errors, and the list of methods."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -100,6 +100,14 @@ class Method:
 
 
 METHODS: dict[str, Method] = {}
+
+USER_SCOPES = ("user_brief", "user_basic", "user")
+"""Three widths of one scope: each reads what the ones before it read, and more (doc: user/user-scope)."""
+
+
+def opens(granted: Collection[str], scope: str | None) -> bool:
+    """Whether the granted scopes open a method of `scope`; any width of `user` opens those that read people."""
+    return scope is None or any(name in granted for name in (USER_SCOPES if scope == "user" else (scope,)))
 
 
 def method(name: str, scope: str | None = None) -> Callable[[Handler], Handler]:

@@ -13,7 +13,7 @@ from devportal import phpforms, wire
 from devportal.faults import Fault
 from devportal.requestlog import LogEntry, masked
 from devportal.rest import batch
-from devportal.rest.calls import METHODS, Answer, Call, Caller, Params, RestError
+from devportal.rest.calls import METHODS, Answer, Call, Caller, Params, RestError, opens
 from devportal.world import Portal, Token, World
 
 CORS = {
@@ -164,7 +164,7 @@ class Dispatcher:
         method = METHODS.get(name)
         if method is None:
             raise RestError("ERROR_METHOD_NOT_FOUND")
-        if method.scope is not None and method.scope not in caller.scope:
+        if not opens(caller.scope, method.scope):
             source = "webhook token" if caller.kind == "webhook" else "access token"
             raise RestError("insufficient_scope", f"The request requires higher privileges than provided by the {source}")
         started = self._world.clock.now()

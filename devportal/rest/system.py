@@ -4,9 +4,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from devportal.rest.calls import METHODS, Call, RestError, method
+from devportal.rest.calls import METHODS, Call, RestError, method, opens
 
-ALL_SCOPES = ("bizproc", "calendar", "crm", "department", "im", "placement", "task", "user")
+ALL_SCOPES = ("bizproc", "calendar", "crm", "department", "im", "placement", "task", "user", "user_basic", "user_brief")
 
 
 @method("app.info")
@@ -44,14 +44,14 @@ def methods(call: Call) -> list[str]:
         wanted = call.params.text("SCOPE") or None
         return [known.name for known in METHODS.values() if known.scope == wanted]
     full = call.params.flag("FULL")
-    return ["batch", *(known.name for known in METHODS.values() if full or known.scope is None or known.scope in call.caller.scope)]
+    return ["batch", *(known.name for known in METHODS.values() if full or opens(call.caller.scope, known.scope))]
 
 
 @method("method.get")
 def method_get(call: Call) -> dict[str, bool]:
     """Does a method exist here, and may the caller use it?"""
     known = METHODS.get(call.params.text("NAME"))
-    return {"isExisting": known is not None, "isAvailable": known is not None and known.scope in (None, *call.caller.scope)}
+    return {"isExisting": known is not None, "isAvailable": known is not None and opens(call.caller.scope, known.scope)}
 
 
 @method("server.time")

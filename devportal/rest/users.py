@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
-from devportal.rest.calls import Answer, Call, Params, intval, listed, method, truthy, values
+from devportal.rest.calls import USER_SCOPES, Answer, Call, Params, intval, listed, method, truthy, values
 from devportal.world import Department, Person
 
 _OPERATOR = re.compile(r"^(!=%|!%=|=%|%=|!%|!@|!=|>=|<=|>|<|@|%|=|!)?(.*)$")
 _LIKE = {"%", "=%", "%="}
 _NUMERIC = {"ID", "UF_DEPARTMENT", "PARENT", "UF_HEAD", "SORT"}
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {"=": eq, ">": gt, ">=": ge, "<": lt, "<=": le}
+_HIDDEN = {"user": frozenset[str](), "user_basic": frozenset({"LAST_LOGIN", "PERSONAL_WWW"})}
+_HIDDEN["user_brief"] = _HIDDEN["user_basic"] | {"EMAIL"}
 _SEARCHED = ("NAME", "LAST_NAME", "WORK_POSITION")
 
 
@@ -43,13 +45,25 @@ def user_fields(person: Person) -> dict[str, Any]:
     return fields
 
 
+def _hidden(call: Call) -> frozenset[str]:
+    """Fields that the widest granted scope leaves out, in filters as in answers, without an error (doc: user/user-scope)."""
+    return next(_HIDDEN[name] for name in reversed(USER_SCOPES) if name in call.caller.scope)
+
+
+def _visible(call: Call, person: Person) -> dict[str, Any]:
+    hidden = _hidden(call)
+    return {name: value for name, value in user_fields(person).items() if name not in hidden}
+
+
 @method("user.get", "user")
 def user_get(call: Call) -> Answer:
     """Users by FILTER (or by fields beside it), sorted, 50 a page."""
     given = call.params.get("FILTER")
     wanted = given if isinstance(given, Mapping) else {key: value for key, value in call.params.items() if _is_field(key)}
+    hidden = _hidden(call)
+    wanted = {key: value for key, value in wanted.items() if _name(key) not in hidden}
     people = _within_ids(list(call.portal.people.values()), wanted)
-    found = [fields for fields in map(user_fields, people) if _matches(fields, wanted)]
+    found = [fields for fields in (_visible(call, person) for person in people) if _matches(fields, wanted)]
     return listed([_selected(fields, call.params) for fields in _sorted(found, call.params, "ID")], call.params.integer("START"))
 
 
@@ -59,14 +73,14 @@ def user_search(call: Call) -> Answer:
     given = call.params.get("FILTER")
     wanted = Params(given if isinstance(given, Mapping) else call.params)
     departments = call.portal.departments
-    found = [user_fields(person) for person in call.portal.people.values() if person.active and _found(person, wanted, departments)]
+    found = [_visible(call, person) for person in call.portal.people.values() if person.active and _found(person, wanted, departments)]
     return listed([_selected(fields, call.params) for fields in _sorted(found, call.params, "ID")], call.params.integer("START"))
 
 
 @method("user.current", "user")
 def user_current(call: Call) -> dict[str, Any]:
     """The caller."""
-    return user_fields(call.caller.person)
+    return _visible(call, call.caller.person)
 
 
 @method("user.admin")
@@ -116,8 +130,13 @@ def _within_ids(people: list[Person], wanted: Mapping[str, Any]) -> list[Person]
 
 
 def _is_field(key: str) -> bool:
+    return _name(key) in _FILTER_FIELDS
+
+
+def _name(key: str) -> str:
+    """The field of a filter's key, without its operator."""
     matched = _OPERATOR.match(key)
-    return matched is not None and matched.group(2) in _FILTER_FIELDS
+    return matched.group(2).upper() if matched else ""
 
 
 def _matches(fields: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

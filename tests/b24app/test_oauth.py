@@ -100,7 +100,7 @@ def test_app_info(stand: Stand, portal: world.Portal, app: world.App, fields: di
     assert (info.domain, info.client_endpoint, info.status, info.version) == (portal.domain, portal.client_endpoint, "F", 1)
     assert info.installed is False
     assert info.expires_at - timezone.now() == pytest.approx(timedelta(hours=1), abs=timedelta(seconds=5))
-    assert set(info.scope.split(",")) == {"im", "user", "department", "placement"}
+    assert set(info.scope.split(",")) == {"im", "user_basic", "department", "placement"}
     portal.finish_install(app)
     assert oauth.app_info(stand.auth_url, fields["AUTH_ID"]).installed is True
 
@@ -120,7 +120,7 @@ def test_refresh_by_post_form(stand: Stand, portal: world.Portal, fields: dict[s
     assert tokens.refresh_token not in ("", fields["REFRESH_ID"])
     assert (tokens.member_id, tokens.user_id, tokens.client_endpoint) == (portal.member_id, portal.admin.id, portal.client_endpoint)
     assert tokens.expires_at - timezone.now() == pytest.approx(timedelta(hours=1), abs=timedelta(seconds=5))
-    assert set(tokens.scope.split(",")) == {"im", "user", "department", "placement"}
+    assert set(tokens.scope.split(",")) == {"im", "user_basic", "department", "placement"}
     assert [entry.http_method for entry in stand.log.calls("oauth.token")] == ["POST"]
     assert failing(lambda: oauth.refresh(stand.auth_url, fields["REFRESH_ID"])).code == "INVALID_GRANT"
 

@@ -62,7 +62,7 @@ def test_what_is_stored_is_the_authorization_servers_word(installed: StandPortal
     portal = Portal.objects.get()
     assert (portal.member_id, portal.domain, portal.client_endpoint) == (installed.member_id, installed.domain, installed.client_endpoint)
     assert (portal.state, portal.status, portal.client_id) == ("active", "P", app.client_id)
-    assert portal.scopes == {"im", "user", "department", "placement"}
+    assert portal.scopes == {"im", "user_basic", "department", "placement"}
     assert Sender.objects.get().client_id == app.client_id
 
 

@@ -121,7 +121,7 @@ def test_the_page_shows_the_connection(tab: Page, installed: StandPortal) -> Non
     text = tab.show()
     assert installed.domain in text
     assert installed.admin.full_name in text
-    for name in ("department", "im", "placement", "user"):
+    for name in ("department", "im", "placement", "user_basic"):
         assert f">{name}<" in text
     assert "missing" not in text
     assert "/oauth/start/" not in text

@@ -246,3 +246,17 @@ def test_log_masks_secrets(stand: Stand, rest: Rest) -> None:
     )
     assert stand.log.commands("user.get")[0].params == {"FILTER": {"ID": "1"}}
     assert str(rest.auth) not in repr(stand.log.entries)
+
+
+@pytest.mark.parametrize(
+    ("scope", "shown"),
+    [("user_brief", set()), ("user_basic", {"EMAIL"}), ("user", {"EMAIL", "LAST_LOGIN"})],
+)
+def test_three_widths_of_scope_user(http: requests.Session, portal: Portal, scope: str, shown: set[str]) -> None:
+    """doc: user/user-scope. What is hidden counts neither in select nor in filters, without an error."""
+    rest = Rest(http, portal.webhook(portal.admin, scope=(scope,)))
+    person = rest.result("user.current")
+    assert {"EMAIL", "LAST_LOGIN"} & person.keys() == shown
+    found = rest.result("user.get", FILTER={"EMAIL": portal.person.email}, select=["ID", "EMAIL"])
+    assert len(found) == (1 if "EMAIL" in shown else len(portal.people))
+    assert all(("EMAIL" in each) is ("EMAIL" in shown) for each in found)

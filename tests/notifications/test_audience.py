@@ -299,7 +299,7 @@ class TestFaults:
 
     def test_without_the_right_to_see_departments_all_else_works(self, join: Join, portal: world.Portal, app: world.App) -> None:
         admin = join(portal, portal.admin)
-        portal.installations[app.client_id].scope = ("im", "user", "placement")
+        portal.installations[app.client_id].scope = ("im", "user_basic", "placement")
         portal.expire_tokens()
         Portal.objects.update(scope="im,user,placement")
         admin.portal.refresh_from_db()

@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from b24app import inspection
-from b24app.checking import is_bound, missing_scopes
+from b24app import inspection, scopes
+from b24app.checking import is_bound
 from b24app.management import portal_argument, table
 from b24app.models import CallLog, Portal
 from b24app.rest.errors import RestError
@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
 
 def _identity(portal: Portal) -> list[tuple[str, object]]:
-    missing, bound = missing_scopes(portal), is_bound(portal)
+    missing, bound = scopes.missing(portal.scopes), is_bound(portal)
     return [
         ("portal", f"{portal.pk}, installation {portal.installation}"),
         ("domain", portal.domain),

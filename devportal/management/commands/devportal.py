@@ -45,7 +45,7 @@ class Command(BaseCommand):
             install_url=f"{app_url}/install/",
             events_url=f"{app_url}/events/",
             redirect_url=f"{app_url}/oauth/callback/",
-            scope=("im", "user", "department", "placement"),
+            scope=("im", "user_basic", "department", "placement"),
         )
 
     def _print(self, stand: Stand) -> None:
