@@ -9,7 +9,7 @@ PRODUCTION = DJANGO_DEBUG=off APP_URL=https://notifications.example B24_CLIENT_I
 	DJANGO_SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(60))") \
 	TOKEN_KEYS=$$($(BIN)/python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())")
 
-.PHONY: help setup demo test check bench chaos messages screenshots clean
+.PHONY: help setup demo test check bench chaos messages screenshots market-card market-pictures clean
 
 help:
 	@echo "make demo      install, migrate and start the app, its worker and the stand-in portals"
@@ -18,6 +18,8 @@ help:
 	@echo "make bench     measure: sending, clicks meanwhile, answers, the ledger"
 	@echo "make chaos     2,000 notifications while their workers are killed twenty times, and what came of it"
 	@echo "make screenshots  pictures of every page in every language, into var/screenshots/ (ARGS=--help for parts of it)"
+	@echo "make market-card      the card for the Bitrix24 Market, ready to paste (ARGS=de for one language)"
+	@echo "make market-pictures  its icon and screenshots, taken from the demo"
 	@echo "make messages  collect texts for translation into locale/"
 
 setup: .venv/.installed node_modules/.installed $(CATALOGUES:.po=.mo)
@@ -63,6 +65,13 @@ screenshots: setup
 
 messages: .venv/.installed
 	$(BIN)/python -m scripts.catalogue
+
+market-card: .venv/.installed
+	@DJANGO_SETTINGS_MODULE=b24app.settings $(BIN)/python -m scripts.market_card $(ARGS)
+
+market-pictures: setup
+	@sh scripts/browser.sh
+	$(BIN)/python -m scripts.market_pictures $(ARGS)
 
 clean:
 	rm -rf .venv node_modules var staticfiles .mypy_cache .ruff_cache .pytest_cache
