@@ -27,6 +27,7 @@ COMMON = {
         "Person",
         "Portal",
         "Standard",
+        "Support",
         "System",
         "Text",
         "Webhook",
