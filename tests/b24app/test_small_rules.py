@@ -146,3 +146,12 @@ def test_a_suspicious_request_is_a_friendly_400(client: Client, monkeypatch: pyt
     response = client.get("/readyz")
     assert response.status_code == 400
     assert "details" not in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/app/", "/nothing/here/", "/oauth/start/?domain=", "/oauth/callback/"])
+def test_pages_outside_the_portal_speak_the_browsers_language(path: str, client: Client) -> None:
+    """Inside it the portal says which language is spoken (LANG of the launch)."""
+    russian = client.get(path, headers={"Accept-Language": "ru-RU,ru;q=0.9,en;q=0.5"})
+    assert '<html lang="ru">' in russian.content.decode()
+    english = client.get(path, headers={"Accept-Language": "fr"})
+    assert '<html lang="en">' in english.content.decode()
