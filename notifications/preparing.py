@@ -46,8 +46,6 @@ _DEPARTMENTS_AT_ONCE = 25
 """Departments in one filter, so that a command stays short."""
 
 _WHO_IS_READ = {"ACTIVE": True, "USER_TYPE": "employee"}
-
-
 _KEPT_ALIVE_EVERY = timedelta(seconds=20)
 
 NO_DEPARTMENTS = _(

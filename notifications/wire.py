@@ -29,7 +29,6 @@ _METHODS: dict[str, Callable[[api.Notice], Call[int | None]]] = {
 # A webhook sends by im.notify, the method whose page shows CLIENT_ID; its permission im covers all three.
 _WEBHOOK_KINDS: dict[str, Literal["USER", "SYSTEM"]] = {Notification.Type.PERSONAL: "USER", Notification.Type.SYSTEM: "SYSTEM"}
 
-
 NO_KEY = UUID(int=0)
 """Stands in the link of what is only checked or shown: as long as a real one, and nobody's."""
 

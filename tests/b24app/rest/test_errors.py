@@ -80,6 +80,22 @@ def test_policies_follow_the_design(policy: Policy, codes: set[str]) -> None:
     assert {code for code, rule in RULES.items() if rule.policy is policy} == codes
 
 
+@pytest.mark.parametrize(
+    ("error", "concerns_portal"),
+    [
+        (RestError("TIMEOUT", unknown_outcome=True), True),
+        (RestError("BAD_ANSWER", unknown_outcome=True), True),
+        (RestError("QUERY_LIMIT_EXCEEDED"), True),
+        (RestError("OVERLOAD_LIMIT"), True),
+        (RestError("OPERATION_TIME_LIMIT"), False),
+        (RestError("INVALID_GRANT"), False),
+        (RestError("INSUFFICIENT_SCOPE"), False),
+    ],
+)
+def test_what_any_other_call_would_meet_as_well(error: RestError, concerns_portal: bool) -> None:
+    assert error.concerns_portal is concerns_portal
+
+
 def test_codes_come_in_either_case() -> None:
     """bitrix24.md 5."""
     assert RestError("expired_token").policy is RestError("EXPIRED_TOKEN").policy is Policy.REFRESH
