@@ -67,7 +67,7 @@ def test_defaults_and_limits_are_saved_and_shown(tab: Page) -> None:
     assert 'placeholder="2"' in page
     plan = "Your portal's plan has 50 requests in reserve and 2 per second."
     assert plan in unescape(page)
-    wanted = {"default_type": "system", "tag_prefix": "hr-", "bucket_capacity": "250", "bucket_drain": "2.5"}
+    wanted = {"default_type": "system", "tag_prefix": "hr-", "bucket_capacity": "250", "bucket_drain": "2.5", "interface_language": "en"}
     text = said(tab.save(**wanted))[1]
     for label in ("Type of new notifications", "TAG begins with", "Requests in reserve", "Requests per second"):
         assert label in text

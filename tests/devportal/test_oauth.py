@@ -29,7 +29,7 @@ def test_code_comes_back_and_becomes_tokens(
     assert ">Allow</button>" in http.get(f"{portal.url}/oauth/authorize/", params={"client_id": CLIENT_ID}, timeout=10).text
     back = code_of(allow(http, portal, state="s1"))
     assert back["state"] == "s1"
-    assert (back["domain"], back["member_id"], back["scope"]) == (portal.domain, portal.member_id, "im,user,department,placement")
+    assert (back["domain"], back["member_id"], back["scope"]) == (portal.domain, portal.member_id, "im,user_basic,department,placement")
     assert back["server_domain"] == urlsplit(stand.auth_url).netloc
     status, tokens = token(get=True, grant_type="authorization_code", code=back["code"])
     assert status == 200
