@@ -32,10 +32,17 @@ def labels(text: object) -> set[str]:
 
 
 def card(listing: Mapping[str, Any], language: str, names: Mapping[str, str]) -> dict[str, str]:
-    """The FIELDS in one language. `names` are the values of $NAMES; unknown ones stay as they are."""
+    """The FIELDS in one language as they go into the form. `names` are the values of $NAMES; unknown ones stay as they are."""
+    on_screen = _screen(language)
+    named = {field: _LABEL.sub(lambda found: on_screen.get(found[1], found[1]), text) for field, text in written(listing, language).items()}
+    return {field: Template(text).safe_substitute(names) for field, text in named.items()}
+
+
+def written(listing: Mapping[str, Any], language: str) -> dict[str, str]:
+    """The FIELDS in one language, with {labels} and $NAMES still in them."""
     own = listing["languages"][language]
     description, installation = own["description"], own["installation"]
-    whole = {
+    return {
         "title": listing["title"],
         "short_description": own["short_description"],
         "description": _joined(
@@ -52,9 +59,6 @@ def card(listing: Mapping[str, Any], language: str, names: Mapping[str, str]) ->
         "keywords": own["keywords"],
         "whats_new": own["whats_new"],
     }
-    on_screen = _screen(language)
-    named = {field: _LABEL.sub(lambda found: on_screen.get(found[1], found[1]), text) for field, text in whole.items()}
-    return {field: Template(text).safe_substitute(names) for field, text in named.items()}
 
 
 def _joined(*parts: str) -> str:

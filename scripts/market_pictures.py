@@ -130,7 +130,6 @@ def work(scene: Scene, language: str) -> "Dispatch":
     from django.utils import translation
 
     from notifications import ask, revoking, tasks
-    from notifications.models import Answer
 
     everybody, sales, office = list(range(1, 13)), [3, 5, 9, 11], [2, 4, 6, 7, 8, 10]
     for days, hour, name, to in (
@@ -150,7 +149,6 @@ def work(scene: Scene, language: str) -> "Dispatch":
     scene.send("maintenance", office[2:5], NOW - timedelta(minutes=18))
     tasks.name_people()
     tasks.count()
-    assert Answer.objects.filter(request__dispatch=asked).count() == 8
     return asked
 
 

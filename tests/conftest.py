@@ -12,6 +12,9 @@ from b24app.rest import repeating
 from devportal.server import Stand
 from devportal.world import App, Portal
 
+# The rows of the Market's checklist are counted over the whole run: these hooks belong to the root of the suite.
+from tests.market.counting import pytest_collection_modifyitems, pytest_terminal_summary  # noqa: F401
+
 # Playwright's event loop makes Django think that the test's own thread is asynchronous.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 

@@ -18,7 +18,7 @@ from b24app.version import VERSION
 from devportal.httpserver import Server
 from tests.b24app.floor import raw_server
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.market("M08")]
 
 Serve = Callable[..., str]
 

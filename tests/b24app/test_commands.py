@@ -1,5 +1,6 @@
 """The operator's commands: what they print, what they change, how they end; never a secret."""
 
+import json
 import os
 import subprocess
 import sys
@@ -310,3 +311,46 @@ def test_a_failure_ends_with_1_and_one_sentence(tmp_path: Any) -> None:
     told = manage("purge", "nobody", "--yes")
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr == "CommandError: No portal has this member_id. `portals` lists them all.\n"
+
+
+# --- The log of calls, for the vendor's support ---
+
+
+@pytest.mark.market("M17")
+def test_exchanges_of_a_range(installed: StandPortal) -> None:
+    """market-checklist M17: method, parameters, answer and time of what was called between two moments."""
+    portal, noon = stored(), timezone.now().replace(microsecond=0)
+    CallLog.objects.all().delete()
+    for hours in (3, 2, 1):
+        row = CallLog.objects.create(
+            portal=portal, method=f"im.call.{hours}", request={"ID": hours}, response={"result": hours}, milliseconds=5, user_id=1
+        )
+        CallLog.objects.filter(pk=row.pk).update(created_at=noon - timedelta(hours=hours))
+    since, until = (noon - timedelta(hours=hours, minutes=30) for hours in (2, 0))
+    printed = [
+        json.loads(line)
+        for line in run("exchanges", portal.domain, "--since", since.isoformat(), "--until", until.isoformat()).splitlines()
+    ]
+    told = [(each["method"], each["request"], each["response"], each["answered_at"]) for each in printed]
+    assert told == [
+        (f"im.call.{hours}", {"ID": hours}, {"result": hours}, (noon - timedelta(hours=hours)).isoformat(timespec="milliseconds"))
+        for hours in (2, 1)
+    ]
+    naive = since.replace(tzinfo=None).isoformat()
+    assert len(run("exchanges", portal.member_id, "--since", naive, "--method", "call.1").splitlines()) == 1
+    assert run("exchanges", portal.domain, "--failed") == ""
+
+
+def test_exchanges_print_no_secret(installed: StandPortal) -> None:
+    portal = stored()
+    kept = secrets(portal)
+    CallLog.objects.create(portal=portal, method="x", request={"texts": sorted(kept)}, milliseconds=1, user_id=installed.admin.id)
+    printed = run("exchanges", portal.domain)
+    assert kept
+    assert [secret for secret in kept if secret in printed] == []
+
+
+def test_exchanges_of_no_time(installed: StandPortal) -> None:
+    for wrong in ("yesterday", "2026-13-01T10:00"):
+        with pytest.raises(CommandError, match="is no date and time"):
+            run("exchanges", installed.domain, "--since", wrong)

@@ -216,6 +216,7 @@ def test_onappupdate_missing_is_made_up_for_at_the_next_opening(
 # --- Removal ---
 
 
+@pytest.mark.market("M05")
 def test_removal_with_clean_leaves_no_row_and_no_token_in_any_table(
     installed: StandPortal, other_portal: StandPortal, install: Install, browser_of: Browser, app: App
 ) -> None:
@@ -239,6 +240,7 @@ def test_removal_with_clean_leaves_no_row_and_no_token_in_any_table(
     assert other_portal.domain in after
 
 
+@pytest.mark.market("M05")
 def test_removal_without_clean_keeps_the_ledger_and_nothing_personal(installed: StandPortal, browser_of: Browser, app: App) -> None:
     """market-checklist: tokens and personal data always go; the clean flag 0 leaves what is harmless."""
     browser_of.open(installed.launch(app, installed.admin))
@@ -311,6 +313,7 @@ def test_a_removed_portal_comes_back_with_its_ledger(installed: StandPortal, ins
     assert call_works()
 
 
+@pytest.mark.market("M03")
 def test_ten_rounds_of_removing_and_installing_leave_one_portal_that_works(
     portal: StandPortal, install: Install, browser_of: Browser, app: App
 ) -> None:

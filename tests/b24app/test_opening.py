@@ -166,6 +166,7 @@ def test_a_link_chooses_among_the_tabs_only(options: str, tab: str, installed: S
 
 @pytest.mark.parametrize("path", ["/app/", "/install/"])
 @pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.market("M07")
 def test_a_curious_browser_gets_a_page(path: str, method: str, client: Client) -> None:
     """M07: the Market's form asks with HEAD."""
     response = getattr(client, method)(path)

@@ -105,6 +105,7 @@ def test_a_right_can_be_given_to_people_and_departments(user_id: int, department
     assert (may_send(person), may_see_all(person)) == (may, False)
 
 
+@pytest.mark.market("M22", "M23")
 def test_a_broken_database_is_a_friendly_503(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """M22, M23: no database error and no traceback on a page."""
     client.raise_request_exception = False
@@ -119,6 +120,7 @@ def test_a_broken_database_is_a_friendly_503(client: Client, monkeypatch: pytest
     assert "secret_table" not in response.content.decode()
 
 
+@pytest.mark.market("M22")
 def test_our_own_error_is_a_friendly_500(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     client.raise_request_exception = False
 

@@ -3,6 +3,7 @@
 import re
 from uuid import uuid4
 
+import pytest
 from playwright.sync_api import FrameLocator, expect
 
 from b24app.models import PortalUser
@@ -46,6 +47,7 @@ def follow_link(desk: Desk, address: str = "") -> FrameLocator:
     return desk.page.frame_locator(".slider iframe")
 
 
+@pytest.mark.market("M06")
 def test_two_people_answer_and_a_third_is_refused(installed: Desk) -> None:
     desk, portal = installed, installed.portal
     one, two, third = portal.people[3], portal.people[4], portal.people[5]

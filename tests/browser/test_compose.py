@@ -288,6 +288,7 @@ def test_a_sender_explains_itself(writing: Desk) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 1440, 1920])
+@pytest.mark.market("M18")
 def test_no_scrollbars_and_the_preview_beside_the_form(writing: Desk, width: int) -> None:
     """market-checklist.md M18, also with a long attachment, as blocks and as JSON; the preview follows the visible part."""
     writing.page.set_viewport_size({"width": width, "height": 720})

@@ -42,6 +42,7 @@ def type_message(desk: Desk) -> None:
     desk.frame.get_by_label("Message").fill("Typed before the token ran out")
 
 
+@pytest.mark.market("M01", "M02")
 def test_a_failed_installation_is_tried_again_and_ends_in_the_app(desk: Desk, stand: Stand) -> None:
     """M01, M02: the reason and a button; then the portal opens the app by itself."""
     stand.faults.order(method="batch", code="OVERLOAD_LIMIT")

@@ -457,6 +457,7 @@ def test_no_serious_problem_for_assistive_technology(installed: Desk, portal: Po
 
 
 @pytest.mark.parametrize("width", [1280, 1440, 1920])
+@pytest.mark.market("M18")
 def test_no_scrollbars(installed: Desk, portal: Portal, width: int) -> None:
     """market-checklist.md M18, also with the search panel over an empty page and a menu under the last note."""
     installed.page.set_viewport_size({"width": width, "height": 720})

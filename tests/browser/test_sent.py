@@ -173,6 +173,7 @@ def test_what_a_webhook_sent_is_deleted_by_it(sent: Desk, stand: Stand) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 1440, 1920])
+@pytest.mark.market("M18")
 def test_no_scrollbars(sent: Desk, width: int) -> None:
     """market-checklist.md M18: in groups, in an opened group with everything chosen, and with the details open."""
     frame = sent.frame

@@ -58,6 +58,7 @@ def expired_frame_tokens() -> Iterator[None]:
         yield
 
 
+@pytest.mark.market("M01", "M02", "M06", "M19")
 def test_install_send_see_and_take_back(desk: Desk) -> None:
     """From the Market to a notification in a colleague's bell, and out of it again by TAG."""
     installed, frame, portal = desk, desk.frame, desk.portal
@@ -140,6 +141,7 @@ def test_nothing_to_confirm_says_why(installed: Desk) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 1440, 1920])
+@pytest.mark.market("M18")
 def test_no_scrollbars(installed: Desk, width: int) -> None:
     """market-checklist.md M18: none in the frame, on every tab, also with a full list, an open filter and an open dialog."""
     installed.page.set_viewport_size({"width": width, "height": 720})
@@ -387,6 +389,7 @@ def test_what_the_app_sent_elsewhere(installed: Desk) -> None:
     assert installed.feed(portal.admin) == installed.feed(portal.person) == []
 
 
+@pytest.mark.market("M06")
 def test_an_ordinary_person_reads_and_nothing_more(installed: Desk) -> None:
     portal, frame = installed.portal, installed.frame
     send(installed, count=len(portal.people), text="For all of you")
@@ -400,6 +403,7 @@ def test_an_ordinary_person_reads_and_nothing_more(installed: Desk) -> None:
         expect(frame.get_by_role("button", name=name)).to_have_count(0)
 
 
+@pytest.mark.market("M34")
 def test_narrow(installed: Desk) -> None:
     """market-checklist.md M34: nothing is cut off sideways at 360 pixels."""
     send(installed, count=3)

@@ -82,6 +82,7 @@ def test_the_same_key_sends_once(browse: Browse, admin: PortalUser, portal: worl
         ({"key": "no key"}, "Press Send again."),
     ],
 )
+@pytest.mark.market("M12")
 def test_what_is_wrong_is_named_and_nothing_is_lost_or_sent(
     browse: Browse, admin: PortalUser, stand: Stand, changed: dict[str, object], sentence: str
 ) -> None:

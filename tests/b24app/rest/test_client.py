@@ -499,6 +499,7 @@ def test_a_webhook_that_is_refused_is_marked_until_it_works(stand: Stand, portal
 # The log
 
 
+@pytest.mark.market("M16")
 def test_every_request_is_logged_with_its_answer(person: PortalUser) -> None:
     """market-checklist M16: REST requests and answers are kept."""
     as_person(person).run(plain("im.notify.personal.add", USER_ID=4, MESSAGE="hello"))
@@ -519,6 +520,7 @@ def test_long_bodies_are_shortened(person: PortalUser) -> None:
     assert len(row.request["shortened"]) == 20_000
 
 
+@pytest.mark.market("M16")
 def test_no_secret_is_kept_logged_or_raised(
     stand: Stand, portal: world.Portal, app: world.App, person: PortalUser, caplog: pytest.LogCaptureFixture, settings: Settings
 ) -> None:
