@@ -41,7 +41,7 @@ ICON = 512
 ABOUT_ITSELF = ".brand-name small, .menu-note"
 BITRIX_CODES = {"es": "la", "pt-br": "br"}
 LOCALES = {"en": "en-GB", "de": "de-DE", "es": "es-ES", "pt-br": "pt-BR", "ru": "ru-RU"}
-"""Of the browser, for what it draws itself, such as dates."""
+"""Of the browser that looks."""
 CLIENT = {"client_id": "app.pictures", "client_secret": "a-secret-of-the-stand-in-only", "code": "tagged.notifications"}
 
 Texts = Mapping[str, Any]
@@ -170,7 +170,7 @@ def shoot(browser: Browser, scene: Scene, asked: "Dispatch", language: str) -> N
     """The pictures of one language."""
     folder = MARKET / "screenshots" / language
     folder.mkdir(parents=True, exist_ok=True)
-    page = browser.new_page(viewport=SIZE, locale=LOCALES[language])
+    page = browser.new_page(viewport=SIZE, locale=LOCALES[language], reduced_motion="reduce")
     page.context.add_cookies([{"name": "devportal_user", "value": "1", "url": scene.portal.url}])
     _slider(page, scene, tab="sent")
     _save(page, folder / "1-sent.png")
@@ -181,6 +181,7 @@ def shoot(browser: Browser, scene: Scene, asked: "Dispatch", language: str) -> N
     frame = _slider(page, scene, tab="sent")
     frame.locator("button.deletes").nth(1).click()
     expect(frame.locator("#dialog h2")).to_be_visible()
+    frame.locator("#dialog").evaluate("(dialog) => Promise.all(dialog.getAnimations().map((each) => each.finished))")
     _save(page, folder / "4-take-back.png")
     page.context.close()
 
@@ -207,7 +208,9 @@ def _write(frame: FrameLocator, texts: Texts) -> None:
     frame.locator("[name=ask-wanted]").check()
     frame.locator("[data-deadline]").nth(1).click()
     expect(frame.locator("#preview a").first).to_be_visible()
-    frame.locator("#new-recipients").blur()
+    # Back to the top: what is written, and how it will look. The fields of the deadline are drawn by the browser, in its own language.
+    frame.locator("#new-recipients").evaluate("(field) => { field.blur(); scrollTo(0, 0); }")
+    frame.locator("#tabs").scroll_into_view_if_needed()
 
 
 def _save(page: Page, path: Path) -> None:
