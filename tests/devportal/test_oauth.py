@@ -35,7 +35,7 @@ def test_code_comes_back_and_becomes_tokens(
     assert status == 200
     assert "token_type" not in tokens
     assert tokens["domain"] == urlsplit(stand.auth_url).netloc
-    assert tokens["scope"] == "im,user,department,placement"
+    assert tokens["scope"] == "im,user_basic,department,placement"
     assert (tokens["user_id"], tokens["expires_in"], tokens["member_id"]) == (1, 3600, portal.member_id)
     assert Rest(http, tokens["client_endpoint"], tokens["access_token"]).result("profile")["ID"] == "1"
 
