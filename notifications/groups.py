@@ -30,23 +30,20 @@ class Group:
     """What the person may see of one TAG or SUB_TAG (`value`, as typed) of one sender.
 
     `latest` is its newest dispatch, with the sender; `states` the number of notifications by state, in the order of
-    Notification.State and only those that occur; `dispatches` how often it was sent.
+    Notification.State and only those that occur; `dispatches` how often it was sent; `is_revocable` whether one of them is, or may be, in
+    somebody's feed and this person's to take back.
     """
 
     value: str
     latest: Dispatch
     states: tuple[tuple[Notification.State, int], ...]
     dispatches: int
+    is_revocable: bool
 
     @property
     def count(self) -> int:
         """All notifications of the group."""
         return sum(number for _state, number in self.states)
-
-    @property
-    def is_live(self) -> bool:
-        """Whether a copy of one of them is, or may be, in somebody's feed."""
-        return any(state in Notification.LIVE for state, _number in self.states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,10 @@ def _of_portal(person: PortalUser, by: By, found: Search, before: int | None, mo
         keys.update(part.values_list("latest_id", "pk")[:most])
     newest = [pk for _latest, pk in sorted(keys, reverse=True)[:most]]
     shown = TagGroup.objects.filter(pk__in=newest).select_related("latest__sender").defer(*ledger.not_shown("latest")).order_by("-latest")
-    return [Group(group.value, group.latest, _states(group.counts), group.dispatches) for group in shown]
+    return [
+        Group(group.value, group.latest, _states(group.counts), group.dispatches, any(map(group.counts.get, Notification.LIVE)))
+        for group in shown
+    ]
 
 
 def _holding(groups: QuerySet[TagGroup], by: By, found: Search) -> list[QuerySet[TagGroup]]:
@@ -133,13 +133,16 @@ def _own(person: PortalUser, by: By, found: Search, before: int | None, most: in
         fitting = ledger.worded(ledger.narrowed(rows, found), found)
         rows = rows.filter(Exists(fitting.filter(**{by: OuterRef(by)}, sender=OuterRef("sender"))))
     by_state = {state.value: Count("id", filter=Q(state=state)) for state in Notification.State}
+    revocable = Count("id", filter=Q(state__in=Notification.LIVE, author=person))
     # Any: the type checker cannot follow a grouping by a column that is named at run time.
-    grouped: Any = rows.values(by, "sender").annotate(latest=Max("dispatch"), dispatches=Count("dispatch", distinct=True), **by_state)
+    grouped: Any = rows.values(by, "sender").annotate(
+        latest=Max("dispatch"), dispatches=Count("dispatch", distinct=True), revocable=revocable, **by_state
+    )
     if before is not None:
         grouped = grouped.filter(latest__lt=before)
     groups = list(grouped.order_by("-latest")[:most])
     latest = Dispatch.objects.select_related("sender").defer(*ledger.not_shown()).in_bulk([group["latest"] for group in groups])
-    return [Group(group[by], latest[group["latest"]], _states(group), group["dispatches"]) for group in groups]
+    return [Group(group[by], latest[group["latest"]], _states(group), group["dispatches"], bool(group["revocable"])) for group in groups]
 
 
 def _states(numbers: Mapping[str, int]) -> tuple[tuple[Notification.State, int], ...]:

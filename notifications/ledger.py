@@ -69,6 +69,11 @@ def revocable_by(person: PortalUser) -> QuerySet[Notification]:
     return rows if may_see_all(person) else rows.filter(author=person)
 
 
+def is_revocable(person: PortalUser, row: Notification) -> bool:
+    """Whether `revocable_by` has this row of the person's portal."""
+    return row.state in Notification.LIVE and (row.author_id == person.pk or may_see_all(person))
+
+
 def tagged(rows: QuerySet[Notification], by: By, value: str) -> QuerySet[Notification]:
     """Those of the rows with this TAG or SUB_TAG, as typed."""
     return rows.filter(tag=value) if by == "tag" else rows.filter(sub_tag=value)

@@ -204,9 +204,10 @@ def inbox_delete_elsewhere(request: FrameRequest) -> HttpResponse:
     return toast(response, _("The portal says that nothing was deleted."), "bad")
 
 
-def _rights(request: FrameRequest) -> dict[str, bool]:
+def _rights(request: FrameRequest) -> dict[str, bool | int]:
     """What decides on the acts that an entry offers beside those on the person's own feed."""
-    return {"may_take_back": may_take_back(request.person), "may_see_all": may_see_all(request.person)}
+    person = request.person
+    return {"may_take_back": may_take_back(person), "may_see_all": may_see_all(person), "me": person.pk}
 
 
 def _part(request: HttpRequest, cursor: str) -> str:

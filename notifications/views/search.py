@@ -89,7 +89,8 @@ def search(request: FrameRequest) -> HttpResponse:
     """What was found; with `cursor` the next items alone. An empty form asks for the whole feed again, which the page then loads."""
     form = SearchForm(request.GET)
     cursor = request.GET.get("cursor", "")
-    rights = {"may_take_back": may_take_back(request.person), "may_see_all": may_see_all(request.person)}
+    person = request.person
+    rights = {"may_take_back": may_take_back(person), "may_see_all": may_see_all(person), "me": person.pk}
     context: dict[str, Any] = {"continued": bool(cursor), **rights, "origin": request.portal.origin}
     part = "#items" if cursor else ""
     if not form.is_valid():

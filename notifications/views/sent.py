@@ -114,7 +114,8 @@ def _content(request: FrameRequest, form: FilterForm, before: int | None) -> dic
         return {"groups": groups_page.groups, "next_before": groups_page.next_before, "asking": asking}
     page = ledger.page(request.person, form.filters(), before)
     asking = reporting.asking(request.person, {row.dispatch_id for row in page.rows})
-    return {"rows": page.rows, "next_before": page.next_before, "asking": asking}
+    revocable = {row.pk for row in page.rows if ledger.is_revocable(request.person, row)}
+    return {"rows": page.rows, "next_before": page.next_before, "asking": asking, "revocable": revocable}
 
 
 def _opened(form: FilterForm, sender: Sender | None) -> dict[str, str] | None:

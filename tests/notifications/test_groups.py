@@ -29,7 +29,7 @@ def test_one_group_for_each_tag_with_what_became_of_it(admin: PortalUser, post: 
     news, order = groups.page(admin, "tag", Filters(), None).groups
     assert (news.value, order.value) == ("news", "order")
     assert dict(news.states) == {State.SENT: 1, State.REPLACED: 1, State.DELETED: 1, State.EXPIRED: 1}
-    assert (news.count, news.dispatches, news.is_live) == (4, 2, True)
+    assert (news.count, news.dispatches, news.is_revocable) == (4, 2, True)
     assert news.latest == last
     assert (order.count, order.dispatches) == (1, 1)
 
@@ -38,7 +38,7 @@ def test_closed_groups_are_not_live(admin: PortalUser, post: Send) -> None:
     post([3], tag="gone")
     Notification.objects.update(state=State.CONFIRMED)
     [group] = groups.page(admin, "tag", Filters(), None).groups
-    assert not group.is_live
+    assert not group.is_revocable
 
 
 def test_a_sub_tag_gathers_several_tags(admin: PortalUser, post: Send) -> None:

@@ -128,6 +128,21 @@ def test_an_ordinary_person_sees_their_own_without_buttons(browse: Browse, colle
     assert "Confirm by" not in groups
 
 
+def test_who_may_send_is_offered_to_delete_what_they_sent_alone(browse: Browse, colleague: PortalUser, post: Send) -> None:
+    Portal.objects.update(who_may_send="everyone")
+    post([colleague.user_id], message="For you", tag="t", sub_tag="s")
+    post([colleague.user_id], message="Without", tag="")
+    for path in ("sent/", "inbox/"):
+        page = browse.get(colleague, path)
+        assert ">For you<" in page
+        assert "Delete by" not in page
+        assert "/frame/sent/delete/?" not in page
+    assert "Delete by" not in browse.get(colleague, "sent/", view="tag")
+    post([5], author=colleague, message="By you", tag="t", sub_tag="s")
+    assert browse.get(colleague, "sent/").count('aria-label="Delete by TAG"') == 1
+    assert 'aria-label="Delete by TAG"' in browse.get(colleague, "sent/", view="tag")
+
+
 def test_another_portal_is_another_world(browse: Browse, admin: PortalUser, stranger: PortalUser, post: Send, stand: Stand) -> None:
     dispatch = post([3], message="Ours", tag="secret", sub_tag="common")
     row = dispatch.notifications.get()
