@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import BaseValidator, MaxValueValidator, MinValueValidator
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -26,6 +26,13 @@ SLOWEST_DRAIN, FASTEST_DRAIN = 0.5, 100
 SHORTEST_RETENTION, LONGEST_RETENTION = 30, 3650
 
 
+def _between(least: float, most: float) -> list[BaseValidator]:
+    return [
+        MinValueValidator(least, gettext_lazy("Type %(limit_value)s or more.")),
+        MaxValueValidator(most, gettext_lazy("Type %(limit_value)s or less.")),
+    ]
+
+
 class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
     """What an admin may choose for the portal."""
 
@@ -33,20 +40,20 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
     retention_days = forms.IntegerField(
         label=gettext_lazy("Keep the list of sent notifications for"),
         help_text=gettext_lazy("Days, from 30 to 3650. Older entries are erased every night."),
-        validators=[MinValueValidator(SHORTEST_RETENTION), MaxValueValidator(LONGEST_RETENTION)],
+        validators=_between(SHORTEST_RETENTION, LONGEST_RETENTION),
     )
 
     bucket_capacity = forms.FloatField(
         label=gettext_lazy("Requests in reserve"),
         required=False,
         help_text=gettext_lazy("From 10 to 1000. Leave it empty for what your portal's plan has."),
-        validators=[MinValueValidator(SMALLEST_BUCKET), MaxValueValidator(LARGEST_BUCKET)],
+        validators=_between(SMALLEST_BUCKET, LARGEST_BUCKET),
     )
     bucket_drain = forms.FloatField(
         label=gettext_lazy("Requests per second"),
         required=False,
         help_text=gettext_lazy("From 0.5 to 100. Set both only if Bitrix24 has given your portal other limits."),
-        validators=[MinValueValidator(SLOWEST_DRAIN), MaxValueValidator(FASTEST_DRAIN)],
+        validators=_between(SLOWEST_DRAIN, FASTEST_DRAIN),
     )
 
     class Meta:

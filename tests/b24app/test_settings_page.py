@@ -117,6 +117,18 @@ def test_a_wrong_value_saves_nothing_and_keeps_what_was_typed(wrong: dict[str, s
     assert f'value="{typed}"' in text or not typed
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"retention_days": "29"}, "Type 30 or more."),
+        ({"bucket_drain": "0.4"}, "Type 0.5 or more."),
+        ({"bucket_capacity": "1001"}, "or less."),
+    ],
+)
+def test_a_number_out_of_bounds_is_told_the_bound(wrong: dict[str, str], said: str, tab: Page) -> None:
+    assert said in tab.save(**wrong).content.decode()
+
+
 def test_the_page_shows_the_connection(tab: Page, installed: StandPortal) -> None:
     text = tab.show()
     assert installed.domain in text
