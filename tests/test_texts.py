@@ -11,7 +11,7 @@ from scripts import catalogue
 PLACEHOLDER = re.compile(r"%\(\w+\)\w|\{\w*\}")
 
 
-NAMES = {"Bitrix24", "CLIENT_ID", "SUB_TAG", "TAG", "TAG, SUB_TAG", "Tagged Notifications"}
+NAMES = {"%(name)s (Ctrl+%(key)s)", "Bitrix24", "CLIENT_ID", "SUB_TAG", "TAG", "TAG, SUB_TAG", "Tagged Notifications"}
 """The same in every language."""
 
 COMMON = {
