@@ -43,6 +43,8 @@ def environment() -> dict[str, str]:
         "B24_CLIENT_SECRET": secrets.token_urlsafe(30),
         "B24_APP_CODE": "tagged.notifications",
         "B24_OAUTH_SERVERS": OAUTH_URL,
+        "VENDOR_NAME": "Tagged Notifications (demo)",
+        "SUPPORT_EMAIL": "support@notifications.example",
         "B24_ALLOW_HTTP": "on",
         "B24_ALLOW_PRIVATE_HOSTS": "on",
     }
