@@ -17,10 +17,21 @@ def settled(frame: Frame) -> None:
     frame.wait_for_function("() => document.getAnimations().every((each) => each.playState !== 'running')")
 
 
-def _tab(frame: Frame, key: str) -> None:
-    frame.locator(f"[data-tab='{key}']").click()
-    expect(frame.locator(f"[data-tab='{key}'][aria-current]")).to_have_count(1)
+def _replace(frame: Frame, place: str, act: Callable[[], object]) -> None:
+    """Do what brings something new to `place`, and wait until it is there."""
+    frame.locator(place).evaluate("(place) => { for (const child of place.children) child.dataset.old = ''; }")
+    act()
+    expect(frame.locator(f"{place} > [data-old]")).to_have_count(0)
     settled(frame)
+
+
+def _tab(frame: Frame, key: str) -> None:
+    _replace(frame, "#main", frame.locator(f"[data-tab='{key}']").click)
+
+
+def _page(frame: Frame, selector: str, number: int = 0) -> None:
+    """Press what leads to another page."""
+    _replace(frame, "#main", frame.locator(selector).nth(number).click)
 
 
 def _press(frame: Frame, selector: str, number: int = 0) -> None:
@@ -38,18 +49,16 @@ def _dialog(frame: Frame, selector: str, number: int = 0) -> Locator:
 
 
 def _view(frame: Frame, value: str) -> None:
-    _tab(frame, "sent")
-    frame.locator(f"#sent-view label:has([value='{value}'])").click()
-    expect(frame.locator(f"#sent-view [value='{value}']")).to_be_checked()
-    settled(frame)
+    sent(frame)
+    if not frame.locator(f"#sent-view [value='{value}']").is_checked():
+        _replace(frame, "#sent-list", frame.locator(f"#sent-view label:has([value='{value}'])").click)
 
 
 def _choose(frame: Frame, name: str, value: str) -> None:
     """Choose in the open filter, and close it."""
     frame.locator(f"[name='{name}']").select_option(value)
-    frame.locator("#sent-filter").dispatch_event("filter")
+    _replace(frame, "#sent-list", lambda: frame.locator("#sent-filter").dispatch_event("filter"))
     frame.locator(f"[name='{name}']").press("Escape")
-    settled(frame)
 
 
 def _dispatch(frame: Frame, state: str) -> None:
@@ -57,7 +66,7 @@ def _dispatch(frame: Frame, state: str) -> None:
     _view(frame, "dispatches")
     _press(frame, "#filter-toggle")
     _choose(frame, "dispatch_state", state)
-    _press(frame, ".dispatch-grid .message")
+    _page(frame, ".dispatch-grid .message")
 
 
 def sent(frame: Frame) -> None:
@@ -91,7 +100,7 @@ def groups(frame: Frame) -> None:
 
 def group(frame: Frame) -> None:
     _view(frame, "sub_tag")
-    _press(frame, "[data-open]", 2)
+    _replace(frame, "#sent-list", frame.locator("[data-open]").nth(2).click)
     expect(frame.locator(".group-bar")).to_be_visible()
 
 
@@ -144,7 +153,7 @@ def dispatch_failed(frame: Frame) -> None:
     frame.locator("#sent-search").fill(tag)
     expect(frame.locator(".dispatch-grid tbody tr")).to_have_count(1)
     settled(frame)
-    _press(frame, ".dispatch-grid .message")
+    _page(frame, ".dispatch-grid .message")
     _press(frame, "#failures summary")
 
 
@@ -156,16 +165,15 @@ def take_back_dialog(frame: Frame) -> None:
 def audience_review(frame: Frame) -> None:
     """The dispatch that waits for its sender's word, just above the one under way."""
     dispatches(frame)
-    _press(frame, ".dispatch-grid tr:has(+ tr .bar-queued) .message")
+    _page(frame, ".dispatch-grid tr:has(+ tr .bar-queued) .message")
     expect(frame.locator("#audience-names li").first).to_be_visible()
     settled(frame)
 
 
 def request(frame: Frame) -> None:
     """The answers to the request of which some have come, and some were declined."""
-    sent(frame)
-    _press(frame, "#sent-view label:has([value='tag'])")
-    _press(frame, ".group-grid tr:has(.badge-violet):has(.badge-bad) .asks")
+    groups(frame)
+    _page(frame, ".group-grid tr:has(.badge-violet):has(.badge-bad) .asks")
     expect(frame.locator(".request-grid")).to_be_visible()
     settled(frame)
 
@@ -177,7 +185,7 @@ def request_close_dialog(frame: Frame) -> None:
 
 def sheet(frame: Frame) -> None:
     request(frame)
-    _press(frame, "[hx-get$='/sheet/']")
+    _page(frame, "[hx-get$='/sheet/']")
     expect(frame.locator(".sheet-people")).to_be_visible()
 
 
@@ -274,7 +282,7 @@ def activity(frame: Frame) -> None:
 
 def calls(frame: Frame) -> None:
     _tab(frame, "activity")
-    _press(frame, ".activity-views a:not([aria-current])")
+    _page(frame, ".activity-views a:not([aria-current])")
     expect(frame.locator(".calls-grid")).to_be_visible()
 
 
