@@ -18,7 +18,7 @@ import psycopg
 import requests
 from cryptography.fernet import Fernet
 
-from benchmarks._rig import ROOT, _free_port, _wait
+from benchmarks._rig import ROOT, free_port, wait
 from benchmarks._stand import Remote, started
 
 CAPACITY, DRAIN, BATCH_SECONDS, BATCH, RESERVED = 50, 20, 0.25, 50, 10
@@ -39,7 +39,7 @@ class Many:
 @contextmanager
 def many(people: int, *, tls: bool = False, web_processes: int = 1) -> Iterator[Many]:
     """Start everything, open the app as the portal's admin, and let Django of this process see the same database."""
-    url = f"http://127.0.0.1:{_free_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory() as folder, _database(Path(folder)) as (address, queue), started(people, url, tls=tls) as stand:
         env = os.environ | _environment(stand, url, address, queue)
         for step in (["migrate"], ["collectstatic", "--noinput"]):
@@ -62,7 +62,7 @@ def many(people: int, *, tls: bool = False, web_processes: int = 1) -> Iterator[
             subprocess.Popen([sys.executable, "manage.py", "run_huey", "--quiet"], cwd=ROOT, env=env, stderr=subprocess.DEVNULL),
         ]
         try:
-            _wait(f"{url}/healthz")
+            wait(f"{url}/healthz")
             launch = stand.ask("launch")
             requests.post(launch["url"], data=launch["fields"], timeout=30).raise_for_status()
             os.environ.update(env)

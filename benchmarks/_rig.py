@@ -40,7 +40,7 @@ def rig(processes: int = 1, threads: int = 8) -> Iterator[Rig]:
     """Gunicorn on an empty database (DATABASE_URL, else SQLite in a folder of its own) beside a fresh stand-in; both stop at the end."""
     stand = Stand.start()
     with tempfile.TemporaryDirectory() as folder:
-        url = f"http://127.0.0.1:{_free_port()}"
+        url = f"http://127.0.0.1:{free_port()}"
         app = _register(stand, url)
         env = _environment(stand, app, url, Path(folder))
         for step in (["migrate"], ["collectstatic", "--noinput"]):
@@ -49,7 +49,7 @@ def rig(processes: int = 1, threads: int = 8) -> Iterator[Rig]:
         command += ["--workers", str(processes), "--threads", str(threads), "--log-level", "warning"]
         web = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
         try:
-            _wait(f"{url}/healthz")
+            wait(f"{url}/healthz")
             yield Rig(stand, app, url, env)
         finally:
             web.terminate()
@@ -57,7 +57,8 @@ def rig(processes: int = 1, threads: int = 8) -> Iterator[Rig]:
             stand.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -91,7 +92,8 @@ def _environment(stand: Stand, app: App, url: str, folder: Path) -> dict[str, st
     }
 
 
-def _wait(address: str) -> None:
+def wait(address: str) -> None:
+    """Return when the address answers; SystemExit when it does not within START_SECONDS."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         try:

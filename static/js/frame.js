@@ -7,6 +7,7 @@
   const PORTAL_LIMIT_MS = 10_000;
   // A token that is refused this soon after its renewal will not get better by another one.
   const JUST_NOW_MS = 30_000;
+  const UNSEEN_MS = 1000;
   // Toasts and a closed dialog need some room even on a nearly empty page.
   const LOWEST_PX = 480;
 
@@ -30,7 +31,11 @@
     });
   }
 
-  const painted = new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); });
+  const painted = new Promise((resolve) => {
+    new PerformanceObserver(resolve).observe({ type: "paint", buffered: true });
+    // A frame that is not shown is not painted.
+    setTimeout(resolve, UNSEEN_MS);
+  });
 
   async function connect() {
     await painted;
