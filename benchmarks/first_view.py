@@ -1,7 +1,8 @@
 """The first view in Chromium, opened in the portal's frame with an empty cache: first contentful paint, requests and bytes.
 
 Beside it, in the same run, the page of Bitrix24's own starter for Django (b24-ai-starter, its `frontend` folder) where STARTER names the
-`.output` that `pnpm install && pnpm run build` makes there. Its backend is left out, which only makes its page lighter. Without STARTER
+`.output` that `pnpm install` and `nuxt build` make there. At its commit b307114 that needs Node.js 22, and newer packages than it locks,
+which are gone from the registry (b24jssdk-nuxt 2.2.0 works). Its backend is left out, which only makes its page lighter. Without STARTER
 only our own figures are printed.
 """
 

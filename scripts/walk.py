@@ -311,6 +311,7 @@ def portal_silent(frame: Frame) -> None:
     sent(frame)
     frame.evaluate(
         """() => { const panel = document.getElementById("portal-silent-template").content.cloneNode(true).firstElementChild;
+        panel.id = "portal-silent";
         document.body.prepend(panel); }"""
     )
     settled(frame)

@@ -31,6 +31,8 @@ class Desk:
         installation = self.portal.installations[self.app.client_id]
         self.page.goto(f"{self.portal.url}/marketplace/app/{installation.id}/")
         expect(self.frame.locator("#main")).to_have_attribute("aria-busy", "false")
+        # The figures come later, and move the list below them a little: a click must not meet that.
+        expect(self.frame.locator(".sent-figures:empty")).to_have_count(0)
         return self.frame
 
     @property
