@@ -46,7 +46,9 @@ def serious_problems(desk: Desk) -> list[tuple[str, list[str]]]:
     """What axe finds in the frame that is serious or critical."""
     # Colours that are still changing would be measured half-way, and a list that is being loaded again is paler.
     desk.page.emulate_media(reduced_motion="reduce")
-    desk.content_frame().wait_for_function("() => !document.querySelector('.htmx-request')")
+    desk.content_frame().wait_for_function(
+        "() => !document.querySelector('.htmx-request') && document.getAnimations().every((each) => each.playState !== 'running')"
+    )
     return found_by_axe(desk.content_frame())
 
 
