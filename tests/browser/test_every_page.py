@@ -30,7 +30,7 @@ LAYOUT, FOCUS = (HERE / name for name in ("layout.js", "focus.js"))
 WIDTHS = {1280: 1320, 360: 384}
 PEOPLE = 54
 # Longer lists show nothing new, and cost time.
-BEYOND = ":is(.grid, .sheet-people) tbody tr:nth-child(n + 7), .note:nth-of-type(n + 7)"
+BEYOND = ":is(.grid, .sheet-people) tbody tr:nth-child(n + 13), .note:nth-of-type(n + 7)"
 
 SENT = ("sent", "sent-filter", "sent-chosen", "sent-nothing", "groups", "group", "toasts", "portal-silent", "load-failed")
 SENT_DIALOGS = ("row-dialog", "delete-dialog", "confirm-dialog", "found-confirmations", "take-back-dialog", "request-close-dialog")
