@@ -117,8 +117,5 @@ def browser_type_launch_args() -> dict[str, object]:
             "--disable-component-update",
             "--disable-sync",
             "--test-third-party-cookie-phaseout",
-            # Frames of other sites in a process of their own lose clicks that follow a scroll while the machine is busy; what a page may
-            # do is the same without.
-            "--disable-site-isolation-trials",
         ],
     }

@@ -10,7 +10,8 @@ from tests.browser.test_walk import expect_accessible, expect_no_scrollbars
 
 @pytest.fixture
 def writing(installed: Desk) -> Desk:
-    """The admin before an empty form."""
+    """The admin before an empty form, which the window shows whole: a click right after a scroll can miss a frame of another site."""
+    installed.page.set_viewport_size({"width": 1600, "height": 1500})
     installed.tab("New notification")
     return installed
 

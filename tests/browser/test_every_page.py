@@ -95,7 +95,7 @@ def test_the_longest_texts_fit_and_everything_is_reached(installed: Desk, pages:
     for name in pages:
         desk.page.set_viewport_size({"width": WIDTHS[1280], "height": 900})
         desk.page.goto(f"{portal.url}/marketplace/app/{installation.id}/?IFRAME=Y")
-        expect(desk.frame.locator("#main")).to_have_attribute("aria-busy", "false")
+        expect(desk.frame.locator("#main")).to_have_attribute("aria-busy", "false", timeout=20_000)
         frame = desk.content_frame()
         walk.PAGES[name](frame)
         frame.evaluate("(rows) => document.querySelectorAll(rows).forEach((row) => row.remove())", BEYOND)
