@@ -1,11 +1,13 @@
 """The app in a browser, inside the stand-in portal's frame and with the official SDK."""
 
 import re
+import threading
 from collections.abc import Iterator
 from urllib.parse import urljoin
 
 import pytest
 import requests
+from django.core.signals import request_finished, request_started
 from django.urls import reverse
 from playwright.sync_api import BrowserContext, Frame, FrameLocator, Locator, Page, expect
 
@@ -88,6 +90,34 @@ class Desk:
 def context(context: BrowserContext) -> BrowserContext:
     context.set_default_timeout(10_000)
     return context
+
+
+@pytest.fixture(autouse=True)
+def answered_to_the_end(page: Page, transactional_db: None) -> Iterator[None]:
+    """No request is under way any more when the database is emptied: PostgreSQL would see a deadlock."""
+    idle = threading.Condition()
+    under_way = 0
+
+    def count(change: int) -> None:
+        nonlocal under_way
+        with idle:
+            under_way += change
+            idle.notify_all()
+
+    def begun(**_signal: object) -> None:
+        count(1)
+
+    def finished(**_signal: object) -> None:
+        count(-1)
+
+    request_started.connect(begun)
+    request_finished.connect(finished)
+    yield
+    page.close()
+    with idle:
+        assert idle.wait_for(lambda: under_way <= 0, timeout=20)
+    request_started.disconnect(begun)
+    request_finished.disconnect(finished)
 
 
 @pytest.fixture

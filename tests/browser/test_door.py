@@ -119,10 +119,10 @@ def test_the_frame_follows_the_pages_height_both_ways(desk: Desk) -> None:
         assert frame is not None
         return round(frame["height"]), max(480, int(content))
 
-    def expect_fitted() -> int:
+    def expect_fitted(height: int | None = None) -> int:
         for _ in range(100):
             frame, content = heights()
-            if abs(frame - content) <= 4:
+            if abs(frame - content) <= 4 and height in (None, frame):
                 return frame
             desk.page.wait_for_timeout(50)
         raise AssertionError(f"frame {frame} px, content {content} px")
@@ -132,7 +132,8 @@ def test_the_frame_follows_the_pages_height_both_ways(desk: Desk) -> None:
     high = expect_fitted()
     assert high > low
     desk.tab("Sent")
-    assert expect_fitted() == low
+    # Once its figures have come.
+    expect_fitted(low)
 
 
 def test_nothing_depends_on_cookies_or_storage(desk: Desk) -> None:

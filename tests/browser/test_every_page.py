@@ -32,6 +32,9 @@ PEOPLE = 54
 # Longer lists show nothing new, and cost time.
 BEYOND = ":is(.grid, .sheet-people) tbody tr:nth-child(n + 13), .note:nth-of-type(n + 7)"
 
+# An open menu takes the keys for itself: test_inbox.py walks it, and the page is the one of "inbox".
+WITH_A_MENU = {"inbox-chosen"}
+
 SENT = ("sent", "sent-filter", "sent-chosen", "sent-nothing", "groups", "group", "toasts", "portal-silent", "load-failed")
 SENT_DIALOGS = ("row-dialog", "delete-dialog", "confirm-dialog", "found-confirmations", "take-back-dialog", "request-close-dialog")
 DISPATCHES = ("dispatches", "dispatch-running", "dispatch-paused", "dispatch-failed", "audience-review", "request", "sheet")
@@ -105,7 +108,8 @@ def test_the_longest_texts_fit_and_everything_is_reached(installed: Desk, pages:
             found = [f"scroll bars: {desk.sizes()}"] if has_scrollbars(desk) or desk.sizes()["innerWidth"] != width else []
             found += [*frame.evaluate(LAYOUT.read_text()), *map(str, serious_problems(desk))]
             problems += [f"{name} {width}: {problem}" for problem in found]
-        problems += [f"{name}: {missed}" for missed in missed_by_tab(desk.page, frame)]
+        if name not in WITH_A_MENU:
+            problems += [f"{name}: {missed}" for missed in missed_by_tab(desk.page, frame)]
     assert not problems, "\n".join(problems)
 
 
